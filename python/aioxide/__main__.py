@@ -1,0 +1,5 @@
+"""`python -m aioxide`: runs a program on Rust tasks."""
+
+from aioxide.command_line import main
+
+main()

@@ -1,0 +1,131 @@
+//! Every object of the standard library that is looked up once, in one table.
+
+use once_cell::sync::OnceCell;
+use pyo3::prelude::*;
+use pyo3::types::{IntoPyDict, PyBool, PyModule, PyType};
+
+/// The objects of asyncio that tasks and futures call, raise or answer with.
+///
+/// They are looked up when the module is made, before `aioxide.install()` can have replaced any of
+/// them: these are the interpreter's own.
+pub(crate) struct Asyncio {
+    pub(crate) future_class: Py<PyAny>,
+    pub(crate) task_class: Py<PyAny>,
+    pub(crate) cancelled_error: Py<PyAny>,
+    pub(crate) invalid_state_error: Py<PyType>,
+    pub(crate) future_repr: Py<PyAny>,
+    pub(crate) task_repr: Py<PyAny>,
+    pub(crate) task_get_stack: Py<PyAny>,
+    pub(crate) task_print_stack: Py<PyAny>,
+    pub(crate) iscoroutine: Py<PyAny>,
+    pub(crate) extract_stack: Py<PyAny>,
+    pub(crate) is_finalizing: Py<PyAny>,
+    pub(crate) get_event_loop: Py<PyAny>,
+    pub(crate) enter_task: Py<PyAny>,
+    pub(crate) leave_task: Py<PyAny>,
+    pub(crate) register_task: Py<PyAny>,
+    #[cfg(Py_3_12)]
+    pub(crate) swap_current_task: Py<PyAny>,
+    #[cfg(Py_3_12)]
+    pub(crate) register_eager_task: Py<PyAny>,
+    #[cfg(Py_3_12)]
+    pub(crate) unregister_eager_task: Py<PyAny>,
+    #[cfg(not(Py_3_12))]
+    pub(crate) current_task: Py<PyAny>,
+    #[cfg(Py_3_14)]
+    pub(crate) future_add_to_awaited_by: Py<PyAny>,
+    #[cfg(Py_3_14)]
+    pub(crate) future_discard_from_awaited_by: Py<PyAny>,
+    /// `object.__class__`, the descriptor that assigns to it.
+    pub(crate) class_descriptor: Py<PyAny>,
+    pub(crate) quirks: Quirks,
+}
+
+/// What changed within one minor version of CPython, found out from the built-in class itself.
+pub(crate) struct Quirks {
+    /// `Future.set_exception(StopIteration())` stores a `RuntimeError` instead of refusing with a
+    /// `TypeError`, also for subclasses of `StopIteration` (`Modules/_asynciomodule.c`).
+    pub(crate) wraps_stop_iteration: bool,
+    /// `Future.__init__` on an object that has a loop is an error.
+    pub(crate) initialises_once: bool,
+}
+
+static TABLE: OnceCell<Asyncio> = OnceCell::new();
+
+/// Fills the table; the first call decides.
+pub(crate) fn look_up(py: Python<'_>) -> PyResult<()> {
+    TABLE.get_or_try_init(|| Asyncio::new(py)).map(drop)
+}
+
+/// The table.
+///
+/// # Panics
+/// Before the module was made; no object that could ask exists by then.
+pub(crate) fn asyncio(_py: Python<'_>) -> &'static Asyncio {
+    TABLE.get().expect("the table is filled when the module is made")
+}
+
+impl Asyncio {
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        let find = |module: &str, name: &str| -> PyResult<Py<PyAny>> {
+            PyModule::import(py, module)?.getattr(name).map(Bound::unbind)
+        };
+        let get_event_loop = if cfg!(Py_3_12) { "get_event_loop" } else { "_get_event_loop" };
+        Ok(Self {
+            future_class: find("_asyncio", "Future")?,
+            task_class: find("_asyncio", "Task")?,
+            cancelled_error: find("asyncio.exceptions", "CancelledError")?,
+            invalid_state_error: find("asyncio.exceptions", "InvalidStateError")?.extract(py)?,
+            future_repr: find("asyncio.base_futures", "_future_repr")?,
+            task_repr: find("asyncio.base_tasks", "_task_repr")?,
+            task_get_stack: find("asyncio.base_tasks", "_task_get_stack")?,
+            task_print_stack: find("asyncio.base_tasks", "_task_print_stack")?,
+            iscoroutine: find("asyncio.coroutines", "iscoroutine")?,
+            extract_stack: find("traceback", "extract_stack")?,
+            is_finalizing: find("sys", "is_finalizing")?,
+            get_event_loop: find("_asyncio", get_event_loop)?,
+            enter_task: find("_asyncio", "_enter_task")?,
+            leave_task: find("_asyncio", "_leave_task")?,
+            register_task: find("_asyncio", "_register_task")?,
+            #[cfg(Py_3_12)]
+            swap_current_task: find("_asyncio", "_swap_current_task")?,
+            #[cfg(Py_3_12)]
+            register_eager_task: find("_asyncio", "_register_eager_task")?,
+            #[cfg(Py_3_12)]
+            unregister_eager_task: find("_asyncio", "_unregister_eager_task")?,
+            #[cfg(not(Py_3_12))]
+            current_task: find("asyncio.tasks", "current_task")?,
+            #[cfg(Py_3_14)]
+            future_add_to_awaited_by: find("_asyncio", "future_add_to_awaited_by")?,
+            #[cfg(Py_3_14)]
+            future_discard_from_awaited_by: find("_asyncio", "future_discard_from_awaited_by")?,
+            class_descriptor: py
+                .get_type::<PyAny>()
+                .getattr("__dict__")?
+                .get_item("__class__")?
+                .unbind(),
+            quirks: Quirks::probe(py)?,
+        })
+    }
+}
+
+impl Quirks {
+    /// Asks the built-in class, with a loop that knows nothing but that it is not in debug mode.
+    fn probe(py: Python<'_>) -> PyResult<Self> {
+        let find = |module: &str, name: &str| PyModule::import(py, module)?.getattr(name);
+        let future_class = find("_asyncio", "Future")?;
+        let debug_off = [("get_debug", py.get_type::<PyBool>())];
+        let namespace = find("types", "SimpleNamespace")?;
+        let quiet_loop = namespace.call((), Some(&debug_off.into_py_dict(py)?))?;
+        let arguments = [("loop", &quiet_loop)].into_py_dict(py)?;
+        let future = future_class.call((), Some(&arguments))?;
+
+        let stop = find("builtins", "StopIteration")?.call0()?;
+        let wraps_stop_iteration = future.call_method1("set_exception", (stop,)).is_ok();
+        if wraps_stop_iteration {
+            future.setattr("_log_traceback", false)?; // it was looked at, nobody has to be told
+        }
+        let initialises_once = future.call_method("__init__", (), Some(&arguments)).is_err();
+        Ok(Self { wraps_stop_iteration, initialises_once })
+    }
+}

@@ -1,0 +1,107 @@
+//! Calls with a `context=` keyword, without a dict on the way, and comparisons.
+
+use std::ptr;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyString, PyTuple};
+
+use super::error::take_raised;
+
+/// At most this many positional arguments: a receiver and two more.
+const MOST_ARGUMENTS: usize = 3;
+
+fn context_keyword<'py>(py: Python<'py>) -> PyResult<&'py Bound<'py, PyTuple>> {
+    static NAMES: PyOnceLock<Py<PyTuple>> = PyOnceLock::new();
+    let names = NAMES.get_or_try_init(py, || {
+        PyTuple::new(py, [PyString::intern(py, "context")]).map(Bound::unbind)
+    })?;
+    Ok(names.bind(py))
+}
+
+/// The arguments as vectorcall wants them, with a free place in front.
+fn lay_out(
+    arguments: &[&Bound<'_, PyAny>],
+    context: &Bound<'_, PyAny>,
+) -> [*mut ffi::PyObject; MOST_ARGUMENTS + 2] {
+    debug_assert!(arguments.len() <= MOST_ARGUMENTS);
+    let mut stack = [ptr::null_mut(); MOST_ARGUMENTS + 2];
+    for (place, argument) in stack[1..].iter_mut().zip(arguments) {
+        *place = argument.as_ptr();
+    }
+    stack[1 + arguments.len()] = context.as_ptr();
+    stack
+}
+
+/// `arguments[0].name(*arguments[1:], context=context)`
+pub(crate) fn call_method_in_context<'py>(
+    name: &Bound<'py, PyString>,
+    arguments: &[&Bound<'py, PyAny>],
+    context: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = name.py();
+    let names = context_keyword(py)?;
+    let stack = lay_out(arguments, context);
+    // SAFETY: attached; the stack holds `arguments.len()` positional arguments and the value of the
+    // one keyword, borrowed from the caller for the call, behind a place that the callee may use.
+    unsafe {
+        let answer = ffi::PyObject_VectorcallMethod(
+            name.as_ptr(),
+            stack.as_ptr().add(1),
+            arguments.len() | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET,
+            names.as_ptr(),
+        );
+        Bound::from_owned_ptr_or_err(py, answer)
+    }
+}
+
+/// `callable(argument, context=context)`
+pub(crate) fn call_in_context<'py>(
+    callable: &Bound<'py, PyAny>,
+    argument: &Bound<'py, PyAny>,
+    context: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = callable.py();
+    let names = context_keyword(py)?;
+    let stack = lay_out(&[argument], context);
+    // SAFETY: as above, with one positional argument.
+    unsafe {
+        let answer = ffi::PyObject_Vectorcall(
+            callable.as_ptr(),
+            stack.as_ptr().add(1),
+            1 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET,
+            names.as_ptr(),
+        );
+        Bound::from_owned_ptr_or_err(py, answer)
+    }
+}
+
+/// `receiver.name()`; an exception is handed over as a value, whatever its class.
+pub(crate) fn call_method_or_take_raised<'py>(
+    receiver: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> Result<Bound<'py, PyAny>, Bound<'py, PyAny>> {
+    let py = receiver.py();
+    let arguments = [receiver.as_ptr()];
+    // SAFETY: attached; one borrowed argument; the answer is an owned reference, or NULL with an
+    // exception set.
+    unsafe {
+        let answer = ffi::PyObject_VectorcallMethod(
+            name.as_ptr(),
+            arguments.as_ptr(),
+            arguments.len(),
+            ptr::null_mut(),
+        );
+        Bound::from_owned_ptr_or_opt(py, answer).ok_or_else(|| take_raised(py))
+    }
+}
+
+/// `left is right or left == right`, as the containers of Python compare.
+pub(crate) fn same_or_equal(left: &Bound<'_, PyAny>, right: &Bound<'_, PyAny>) -> PyResult<bool> {
+    // SAFETY: attached; both are valid objects.
+    match unsafe { ffi::PyObject_RichCompareBool(left.as_ptr(), right.as_ptr(), ffi::Py_EQ) } {
+        -1 => Err(PyErr::fetch(left.py())),
+        answer => Ok(answer != 0),
+    }
+}

@@ -1,0 +1,52 @@
+//! Contexts (PEP 567) without a Python call.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::error::unraisable;
+
+/// A copy of the current context, as `contextvars.copy_context()`.
+pub(crate) fn copy_current_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: attached; the answer is an owned reference or NULL with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()) }
+}
+
+/// A context that is entered, until it is left or dropped.
+pub(crate) struct EnteredContext<'py> {
+    context: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> EnteredContext<'py> {
+    /// # Errors
+    /// `RuntimeError` when the context is entered already, `TypeError` when it is none.
+    pub(crate) fn enter(context: Bound<'py, PyAny>) -> PyResult<Self> {
+        // SAFETY: attached; anything but a context is refused with an exception.
+        match unsafe { ffi::PyContext_Enter(context.as_ptr()) } {
+            0 => Ok(Self { context: Some(context) }),
+            _ => Err(PyErr::fetch(context.py())),
+        }
+    }
+
+    pub(crate) fn exit(mut self) -> PyResult<()> {
+        self.context.take().map_or(Ok(()), |context| leave(&context))
+    }
+}
+
+fn leave(context: &Bound<'_, PyAny>) -> PyResult<()> {
+    // SAFETY: attached; a context that is not the current one is refused with an exception.
+    match unsafe { ffi::PyContext_Exit(context.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(PyErr::fetch(context.py())),
+    }
+}
+
+impl Drop for EnteredContext<'_> {
+    /// Only reached when a panic passes by: the context must not stay entered.
+    fn drop(&mut self) {
+        if let Some(context) = self.context.take()
+            && let Err(error) = leave(&context)
+        {
+            unraisable(error, &context);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Driving a coroutine by one step.
+
+use std::ptr;
+
+use pyo3::exceptions::PyStopIteration;
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::error::{given_exception_matches, take_raised};
+
+/// What a coroutine did with one `send` or `throw`.
+pub(crate) enum Progress<'py> {
+    /// It waits for this object.
+    Yielded(Bound<'py, PyAny>),
+    /// It ended with this result.
+    Returned(Bound<'py, PyAny>),
+    /// It ended with this exception.
+    Raised(Bound<'py, PyAny>),
+}
+
+/// `coroutine.send(None)`. The end of a native coroutine costs no `StopIteration`.
+pub(crate) fn send<'py>(coroutine: &Bound<'py, PyAny>) -> Progress<'py> {
+    let py = coroutine.py();
+    let mut answer = ptr::null_mut();
+    // SAFETY: attached; with NEXT and RETURN the answer is an owned reference, with ERROR an
+    // exception is set.
+    unsafe {
+        match ffi::PyIter_Send(coroutine.as_ptr(), ffi::Py_None(), &raw mut answer) {
+            ffi::PySendResult::PYGEN_NEXT => Progress::Yielded(Bound::from_owned_ptr(py, answer)),
+            ffi::PySendResult::PYGEN_RETURN => {
+                Progress::Returned(Bound::from_owned_ptr(py, answer))
+            }
+            ffi::PySendResult::PYGEN_ERROR => Progress::Raised(take_raised(py)),
+        }
+    }
+}
+
+/// `coroutine.throw(exception)`
+pub(crate) fn throw<'py>(
+    coroutine: &Bound<'py, PyAny>,
+    exception: &Bound<'py, PyAny>,
+) -> Progress<'py> {
+    let py = coroutine.py();
+    let arguments = [coroutine.as_ptr(), exception.as_ptr()];
+    // SAFETY: attached; two borrowed arguments; the answer is an owned reference, or NULL with an
+    // exception set.
+    let yielded = unsafe {
+        let answer = ffi::PyObject_VectorcallMethod(
+            intern!(py, "throw").as_ptr(),
+            arguments.as_ptr(),
+            arguments.len(),
+            ptr::null_mut(),
+        );
+        Bound::from_owned_ptr_or_opt(py, answer)
+    };
+    match yielded {
+        Some(object) => Progress::Yielded(object),
+        None => returned_or_raised(take_raised(py)),
+    }
+}
+
+/// A `StopIteration` is how `throw` says that the coroutine has returned.
+fn returned_or_raised(exception: Bound<'_, PyAny>) -> Progress<'_> {
+    let py = exception.py();
+    if !given_exception_matches(&exception, &py.get_type::<PyStopIteration>()) {
+        return Progress::Raised(exception);
+    }
+    match exception.getattr(intern!(py, "value")) {
+        Ok(result) => Progress::Returned(result),
+        Err(error) => Progress::Raised(error.into_value(py).into_bound(py).into_any()),
+    }
+}
+
+/// Whether this is what calling an `async def` function gives.
+pub(crate) fn is_native_coroutine(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: attached; only the type is looked at.
+    unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) != 0 }
+}
+
+/// Whether this is a generator, which is no coroutine.
+pub(crate) fn is_generator(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: attached; only the type is looked at.
+    unsafe { ffi::PyGen_Check(object.as_ptr()) != 0 }
+}

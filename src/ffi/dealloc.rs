@@ -1,0 +1,109 @@
+//! The end of an object: its finaliser, and a deallocation that does not recurse.
+//!
+//! PyO3 gives a class neither `tp_finalize` nor a bound on the depth of deallocation, so both are
+//! put on the type right after it is made.
+//!
+//! **Depth.** A task holds its coroutine, whose frame holds the future it awaits, which may be the
+//! next task: dropping the first of a hundred thousand would recurse through them all and overflow
+//! the C stack. Below [`DEEPEST`] nested deallocations the objects held are put on a queue instead
+//! of being dropped, and the outermost deallocation drops them one after the other.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pyo3::PyClass;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+use pyo3::sync::PyOnceLock;
+
+/// How many deallocations may be nested before what they drop is queued. As CPython's trashcan.
+const DEEPEST: usize = 50;
+
+thread_local! {
+    static NESTED: Cell<usize> = const { Cell::new(0) };
+    static QUEUE: RefCell<Vec<Py<PyAny>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What a class does at the end of its objects.
+pub(crate) trait Lifecycle: PyClass<Frozen = True> + Sync {
+    /// PyO3's own deallocation of this class, kept where `install_lifecycle` found it.
+    fn original_dealloc() -> &'static OriginalDealloc;
+
+    /// Runs once, before the object is taken apart, and may make it live on (PEP 442).
+    fn finalise(this: &Bound<'_, Self>);
+
+    /// Moves the Python objects that are held to `queue`, dropping none of them.
+    fn unload(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>);
+}
+
+/// A place for the deallocation function that PyO3 put on the type.
+pub(crate) type OriginalDealloc = PyOnceLock<ffi::destructor>;
+
+/// Puts the finaliser and the bounded deallocation on the type of `T`. Once, when the module is made.
+pub(crate) fn install_lifecycle<T: Lifecycle>(py: Python<'_>) {
+    let class = T::type_object_raw(py);
+    // SAFETY: the type is ready, no object of it has been made yet and no other thread runs. The
+    // slots are plain pointers, and the functions have the signatures that the slots call for.
+    unsafe {
+        let original = (*class).tp_dealloc.expect("PyO3 gives every class a deallocation");
+        if T::original_dealloc().set(py, original).is_ok() {
+            (*class).tp_dealloc = Some(dealloc::<T>);
+            (*class).tp_finalize = Some(finalise::<T>);
+            ffi::PyType_Modified(class);
+        }
+    }
+}
+
+unsafe extern "C" fn finalise<T: Lifecycle>(object: *mut ffi::PyObject) {
+    // SAFETY: the interpreter calls this attached, with an object of `T` that it keeps alive for
+    // the call. What is being raised is set aside and put back, as the slot demands.
+    unsafe {
+        Python::attach_unchecked(|py| {
+            let raised = PyErr::occurred(py).then(|| super::error::take_raised(py));
+            let this = Bound::from_borrowed_ptr(py, object).cast_into_unchecked::<T>();
+            // A finaliser has nobody to report a panic to; it must not unwind into C.
+            let _ = catch_unwind(AssertUnwindSafe(|| T::finalise(&this)));
+            drop(this);
+            if let Some(exception) = raised {
+                super::error::as_raised(exception).restore(py);
+            }
+        });
+    }
+}
+
+unsafe extern "C" fn dealloc<T: Lifecycle>(object: *mut ffi::PyObject) {
+    // SAFETY: the interpreter calls this attached, for an object of `T` or of a subclass whose last
+    // reference is gone. The deallocation of a subclass written in Python has run the finaliser
+    // before it calls this one; for an exact object nobody has.
+    unsafe {
+        let py = Python::assume_attached();
+        let exact = ffi::Py_TYPE(object) == T::type_object_raw(py);
+        if exact && ffi::PyObject_CallFinalizerFromDealloc(object) < 0 {
+            return; // the finaliser made the object live on
+        }
+        ffi::PyObject_GC_UnTrack(object.cast());
+        ffi::PyObject_ClearWeakRefs(object);
+        let original = *T::original_dealloc().get(py).expect("set when the slot was");
+        if NESTED.get() >= DEEPEST {
+            // Borrowed, so that the count of the dying object stays at zero.
+            let this = Borrowed::from_ptr(py, object).cast_unchecked::<T>();
+            // Without a queue (its thread is ending) the object is taken apart as deep as it goes.
+            let _ = QUEUE.try_with(|queue| this.get().unload(py, &mut queue.borrow_mut()));
+        }
+        nest(py, || original(object));
+    }
+}
+
+/// Runs one deallocation; the outermost one also drops what the deepest have queued.
+fn nest(py: Python<'_>, dealloc: impl FnOnce()) {
+    let depth = NESTED.replace(NESTED.get() + 1);
+    dealloc();
+    if depth == 0 {
+        while let Ok(Some(object)) = QUEUE.try_with(|queue| queue.borrow_mut().pop()) {
+            // As a `Bound`, whose drop needs no look at PyO3's own count of attachments.
+            drop(object.into_bound(py));
+        }
+    }
+    NESTED.set(depth);
+}

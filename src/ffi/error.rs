@@ -1,0 +1,131 @@
+//! Raising, taking and chaining exceptions exactly as C code does.
+//!
+//! PyO3's own `PyErr::fetch` turns a `PanicException` back into a panic. A coroutine may end with
+//! one, and its task must then hold it like any other exception: where an exception is *taken* from
+//! the interpreter as a value, the functions of this file are used.
+
+#[cfg(not(Py_3_12))]
+use std::ptr;
+
+use pyo3::exceptions::PySystemError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+/// Takes the exception that is set in this thread out of the interpreter, as a normalised instance
+/// that carries its traceback.
+pub(crate) fn take_raised(py: Python<'_>) -> Bound<'_, PyAny> {
+    take_raised_or_none(py).unwrap_or_else(|| {
+        PySystemError::new_err("an error was reported without an exception")
+            .into_value(py)
+            .into_bound(py)
+            .into_any()
+    })
+}
+
+#[cfg(Py_3_12)]
+fn take_raised_or_none(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    // SAFETY: attached (the token); the function returns an owned reference or NULL.
+    unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyErr_GetRaisedException()) }
+}
+
+#[cfg(not(Py_3_12))]
+fn take_raised_or_none(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    let mut kind = ptr::null_mut();
+    let mut value = ptr::null_mut();
+    let mut traceback = ptr::null_mut();
+    // SAFETY: attached (the token). Fetch hands over up to three owned references, which
+    // NormalizeException exchanges for others; each is given to a `Bound` once.
+    unsafe {
+        ffi::PyErr_Fetch(&raw mut kind, &raw mut value, &raw mut traceback);
+        if kind.is_null() {
+            return None;
+        }
+        ffi::PyErr_NormalizeException(&raw mut kind, &raw mut value, &raw mut traceback);
+        drop(Bound::from_owned_ptr(py, kind));
+        let traceback = Bound::from_owned_ptr_or_opt(py, traceback);
+        let value = Bound::from_owned_ptr(py, value);
+        if let Some(traceback) = traceback {
+            ffi::PyException_SetTraceback(value.as_ptr(), traceback.as_ptr());
+        }
+        Some(value)
+    }
+}
+
+/// An exception instance as an error to return, unchanged: nothing is chained to it.
+pub(crate) fn as_raised(exception: Bound<'_, PyAny>) -> PyErr {
+    PyErr::from_value(exception)
+}
+
+/// Raises an exception instance as `PyErr_SetObject` does: an exception that is being handled
+/// becomes its `__context__`.
+pub(crate) fn raise(exception: &Bound<'_, PyAny>) -> PyErr {
+    let kind = exception.get_type();
+    // SAFETY: attached, `exception` is an instance of the exception class `kind`.
+    unsafe { ffi::PyErr_SetObject(kind.as_ptr(), exception.as_ptr()) };
+    as_raised(take_raised(exception.py()))
+}
+
+/// Makes `earlier` the context of `later`, which was raised while the first was on its way out.
+pub(crate) fn chain(py: Python<'_>, earlier: PyErr, later: PyErr) -> PyErr {
+    let later = later.into_value(py);
+    // SAFETY: both are exception instances; SetContext takes over the reference it is given.
+    unsafe { ffi::PyException_SetContext(later.as_ptr(), earlier.into_value(py).into_ptr()) };
+    as_raised(later.into_bound(py).into_any())
+}
+
+/// Whether `exception` is an instance of `class`, without asking any `__instancecheck__`.
+pub(crate) fn given_exception_matches(
+    exception: &Bound<'_, PyAny>,
+    class: &Bound<'_, PyAny>,
+) -> bool {
+    // SAFETY: attached; both are valid objects.
+    unsafe { ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), class.as_ptr()) != 0 }
+}
+
+/// The traceback an exception instance carries.
+pub(crate) fn traceback_of<'py>(exception: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: `exception` is an exception instance; the answer is an owned reference or NULL.
+    unsafe {
+        Bound::from_owned_ptr_or_opt(
+            exception.py(),
+            ffi::PyException_GetTraceback(exception.as_ptr()),
+        )
+    }
+}
+
+/// Gives an exception instance this traceback, or none.
+pub(crate) fn set_traceback(exception: &Bound<'_, PyAny>, traceback: Option<&Bound<'_, PyAny>>) {
+    let none = exception.py().None();
+    let traceback = traceback.map_or(none.as_ptr(), Bound::as_ptr);
+    // SAFETY: `exception` is an exception instance, `traceback` one of its own or None: it cannot
+    // be refused.
+    unsafe { ffi::PyException_SetTraceback(exception.as_ptr(), traceback) };
+}
+
+/// Makes `reason` both the cause and the context of an exception instance.
+pub(crate) fn set_cause_and_context(exception: &Bound<'_, PyAny>, reason: Bound<'_, PyAny>) {
+    // SAFETY: both are exception instances; each setter takes over the reference it is given.
+    unsafe {
+        ffi::PyException_SetCause(exception.as_ptr(), reason.clone().into_ptr());
+        ffi::PyException_SetContext(exception.as_ptr(), reason.into_ptr());
+    }
+}
+
+/// Reports an error that has no caller to go to, from a call of `function`.
+pub(crate) fn unraisable(error: PyErr, function: &Bound<'_, PyAny>) {
+    let py = function.py();
+    error.restore(py);
+    // SAFETY: attached, an exception is set, and the one argument is what `%R` asks for.
+    #[cfg(Py_3_14)]
+    unsafe {
+        ffi::PyErr_FormatUnraisable(
+            c"Exception ignored while calling asyncio function %R".as_ptr(),
+            function.as_ptr(),
+        );
+    }
+    // SAFETY: attached and an exception is set.
+    #[cfg(not(Py_3_14))]
+    unsafe {
+        ffi::PyErr_WriteUnraisable(function.as_ptr());
+    }
+}

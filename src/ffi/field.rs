@@ -1,0 +1,99 @@
+//! Interior mutability for the fields of Python objects.
+
+use std::cell::Cell;
+
+use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
+
+/// A field of a frozen `#[pyclass]` that only a thread attached to the interpreter reaches.
+///
+/// Values move in and out, no reference to the inside escapes: that is what makes "no borrow over
+/// Python" (rule 1 in docs/architecture.md) hold by construction. What is replaced is handed back,
+/// because dropping it may run Python code: the caller drops it when its object is consistent again
+/// (rule 2).
+#[derive(Default)]
+pub(crate) struct Field<T>(Cell<T>);
+
+// SAFETY: every method but `traverse` takes a `Python<'_>` token, so its caller is attached to the
+// interpreter, and `traverse` is called by the garbage collector of an attached thread. The module
+// declares `gil_used = true`: one thread at a time is attached.
+unsafe impl<T: Send> Sync for Field<T> {}
+
+impl<T> Field<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(Cell::new(value))
+    }
+
+    /// Puts `value` in and gives back what was there.
+    #[must_use = "dropping the old value may run Python code: drop it where that is harmless"]
+    pub(crate) fn replace(&self, _py: Python<'_>, value: T) -> T {
+        self.0.replace(value)
+    }
+
+    /// Gives the value back and leaves the default in its place.
+    pub(crate) fn take(&self, py: Python<'_>) -> T
+    where
+        T: Default,
+    {
+        self.replace(py, T::default())
+    }
+
+    pub(crate) fn get(&self, _py: Python<'_>) -> T
+    where
+        T: Copy,
+    {
+        self.0.get()
+    }
+
+    /// Puts in a value whose predecessor needs no dropping.
+    pub(crate) fn set(&self, _py: Python<'_>, value: T)
+    where
+        T: Copy,
+    {
+        self.0.set(value);
+    }
+}
+
+/// A field that may hold a Python object.
+pub(crate) type SharedField<T = PyAny> = Field<Option<Py<T>>>;
+
+impl<T> Field<Option<Py<T>>> {
+    pub(crate) fn bound<'py>(&self, py: Python<'py>) -> Option<Bound<'py, T>> {
+        // SAFETY: the reference lives for one increment of a reference count, which runs no Python
+        // code, so nothing can replace the value meanwhile.
+        let inside = unsafe { &*self.0.as_ptr() };
+        inside.as_ref().map(|object| object.bind(py).clone())
+    }
+
+    pub(crate) fn is_some(&self, _py: Python<'_>) -> bool {
+        // SAFETY: as in `bound`; here not even a count changes.
+        unsafe { &*self.0.as_ptr() }.is_some()
+    }
+
+    /// Whether this very object is held.
+    pub(crate) fn is(&self, _py: Python<'_>, object: &Bound<'_, PyAny>) -> bool {
+        // SAFETY: as in `is_some`.
+        let inside = unsafe { &*self.0.as_ptr() };
+        inside.as_ref().is_some_and(|held| held.as_ptr() == object.as_ptr())
+    }
+}
+
+/// A value that can show the Python objects it holds to the garbage collector.
+pub(crate) trait Traverse {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError>;
+}
+
+impl<T> Traverse for Option<Py<T>> {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(self)
+    }
+}
+
+impl<T: Traverse> Field<T> {
+    /// Shows what the field holds to the garbage collector (rule 3).
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // SAFETY: the collector stops everything else and `visit` runs no Python code, so nothing
+        // replaces the value while this reference lives.
+        unsafe { &*self.0.as_ptr() }.traverse(visit)
+    }
+}

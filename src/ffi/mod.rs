@@ -1,0 +1,25 @@
+//! Every raw call of CPython's C API, each behind a small safe function.
+//!
+//! The other modules hold Python objects in [`Field`]s and speak to the interpreter through PyO3 and
+//! through what is exported here; `unsafe` ends at this border.
+
+mod call;
+mod context;
+mod coroutine;
+mod dealloc;
+mod error;
+mod field;
+mod function;
+
+pub(crate) use call::{
+    call_in_context, call_method_in_context, call_method_or_take_raised, same_or_equal,
+};
+pub(crate) use context::{EnteredContext, copy_current_context};
+pub(crate) use coroutine::{Progress, is_generator, is_native_coroutine, send, throw};
+pub(crate) use dealloc::{Lifecycle, OriginalDealloc, install_lifecycle};
+pub(crate) use error::{
+    as_raised, chain, given_exception_matches, raise, set_cause_and_context, set_traceback,
+    traceback_of, unraisable,
+};
+pub(crate) use field::{Field, SharedField, Traverse};
+pub(crate) use function::{Callback, Function, implementation_of};

@@ -1,0 +1,167 @@
+//! What `await future` drives: yields the future once, then gives its outcome.
+
+use pyo3::exceptions::{
+    PyBaseException, PyDeprecationWarning, PyRuntimeError, PyStopIteration, PyTypeError,
+};
+use pyo3::prelude::*;
+use pyo3::types::{PyTraceback, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
+
+use super::Future;
+use super::outcome::is_exception_class;
+use crate::ffi::{self, SharedField};
+use crate::state::Life;
+
+/// The iterator that `Future.__await__` returns. It holds the future until it is exhausted.
+#[pyclass(module = "aioxide._core", frozen, immutable_type)]
+pub(crate) struct FutureIter {
+    future: SharedField<Future>,
+}
+
+impl FutureIter {
+    pub(super) fn new(future: Bound<'_, Future>) -> PyResult<Self> {
+        future.get().ensure_ready(future.py())?;
+        Ok(Self { future: SharedField::new(Some(future.unbind())) })
+    }
+
+    /// Yields the future, or raises `StopIteration` with its result; a bare end stands for None.
+    fn advance<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Future>>> {
+        let Some(future) = self.future.bound(py) else {
+            return Ok(None);
+        };
+        let this = future.get();
+        if this.life(py) == Life::Pending {
+            if this.blocking.get(py) {
+                return Err(PyRuntimeError::new_err("await wasn't used with future"));
+            }
+            this.blocking.set(py, true);
+            return Ok(Some(future));
+        }
+        drop(self.future.take(py));
+        let result = this.get_result(py)?;
+        if result.is_none() {
+            return Ok(None);
+        }
+        Err(PyStopIteration::new_err((result.unbind(),)))
+    }
+}
+
+#[pymethods]
+impl FutureIter {
+    fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Future>>> {
+        self.advance(py)
+    }
+
+    /// Resume; a future does not care what is sent to it.
+    #[pyo3(signature = (_value, /))]
+    fn send<'py>(
+        &self,
+        py: Python<'py>,
+        _value: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, Future>> {
+        self.advance(py)?.ok_or_else(|| PyStopIteration::new_err(()))
+    }
+
+    /// Give the future up and raise the exception: an instance, or a class with its value and
+    /// traceback (deprecated).
+    #[pyo3(
+        signature = (r#type, /, *rest),
+        text_signature = "($self, type, value=<unrepresentable>, traceback=<unrepresentable>, /)"
+    )]
+    fn throw(&self, r#type: Bound<'_, PyAny>, rest: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let py = r#type.py();
+        let (value, traceback) = value_and_traceback(rest)?;
+        let exception = exception_to_throw(r#type, value, traceback)?;
+        drop(self.future.take(py));
+        Err(ffi::as_raised(exception))
+    }
+
+    /// Give the future up.
+    fn close(&self, py: Python<'_>) {
+        drop(self.future.take(py));
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.future.traverse(&visit)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        drop(self.future.take(py));
+    }
+}
+
+type MaybeObject<'py> = Option<Bound<'py, PyAny>>;
+
+/// The arguments behind the first, None standing for none. Since 3.12 they are deprecated.
+fn value_and_traceback<'py>(
+    rest: &Bound<'py, PyTuple>,
+) -> PyResult<(MaybeObject<'py>, MaybeObject<'py>)> {
+    let py = rest.py();
+    if rest.len() > 2 {
+        let count = rest.len() + 1;
+        return Err(PyTypeError::new_err(format!(
+            "throw expected at most 3 arguments, got {count}"
+        )));
+    }
+    if cfg!(Py_3_12) && !rest.is_empty() {
+        let message = c"the (type, exc, tb) signature of throw() is deprecated, \
+            use the single-arg signature instead.";
+        PyErr::warn(py, &py.get_type::<PyDeprecationWarning>(), message, 1)?;
+    }
+    let argument = |place| rest.get_item(place).ok().filter(|object| !object.is_none());
+    Ok((argument(0), argument(1)))
+}
+
+/// The rules of `generator.throw()`.
+fn exception_to_throw<'py>(
+    kind: Bound<'py, PyAny>,
+    value: Option<Bound<'py, PyAny>>,
+    traceback: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(traceback) = &traceback
+        && !traceback.is_instance_of::<PyTraceback>()
+    {
+        return Err(PyTypeError::new_err("throw() third argument must be a traceback"));
+    }
+    let exception = if is_exception_class(&kind) {
+        instance_of(&kind, value)?
+    } else if !kind.is_instance_of::<PyBaseException>() {
+        return Err(PyTypeError::new_err(
+            "exceptions must be classes deriving BaseException or instances of such a class",
+        ));
+    } else if value.is_some() {
+        return Err(PyTypeError::new_err("instance exception may not have a separate value"));
+    } else {
+        kind
+    };
+    if traceback.is_some() {
+        ffi::set_traceback(&exception, traceback.as_ref());
+    }
+    Ok(exception)
+}
+
+/// An instance of an exception class: `value` if it is one, else `kind(value)` or `kind(*value)`.
+fn instance_of<'py>(
+    kind: &Bound<'py, PyAny>,
+    value: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let instance = match value {
+        None => kind.call0()?,
+        Some(value) if value.is_instance(kind)? => value,
+        Some(value) => match value.cast_into::<PyTuple>() {
+            Ok(arguments) => kind.call1(arguments)?,
+            Err(error) => kind.call1((error.into_inner(),))?,
+        },
+    };
+    if instance.is_instance_of::<PyBaseException>() {
+        return Ok(instance);
+    }
+    let (class, got) = (kind.repr()?, instance.get_type().repr()?);
+    Err(PyTypeError::new_err(format!(
+        "calling {class} should have returned an instance of BaseException, not {got}"
+    )))
+}

@@ -1,0 +1,474 @@
+//! The class `Future`: a result that is not there yet, and who waits for it.
+//!
+//! The fields are touched by these files only: `outcome.rs` finishes a future and hands its outcome
+//! out, `callbacks.rs` keeps who waits and wakes them, `iterator.rs` is what `await` drives,
+//! `report.rs` speaks up for a future that dies with an exception nobody has seen, and
+//! `awaited_by.rs` keeps the edges of the call graph of 3.14. A [`Task`] is a future, too, and its
+//! fields here are those of its base class.
+//!
+//! A future without a loop is one whose `__init__` has not run: a subclass may have forgotten it.
+
+#[cfg(Py_3_14)]
+pub(crate) mod awaited_by;
+mod callbacks;
+mod iterator;
+mod outcome;
+pub(crate) mod report;
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyGenericAlias, PyList, PyTuple, PyType};
+use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
+
+pub(crate) use callbacks::{Callback, add as add_callback};
+pub(crate) use iterator::FutureIter;
+pub(crate) use outcome::{
+    Retrieved, cancel, cancel_with, invalid_state, set_exception, set_result,
+};
+
+use crate::asyncio::asyncio;
+use crate::ffi::{self, Field, Lifecycle, OriginalDealloc, SharedField};
+use crate::registry;
+use crate::state::Life;
+use crate::task::Task;
+use callbacks::Callbacks;
+
+/// A result that will be there later, on a loop of asyncio.
+///
+/// Takes the loop it belongs to; without one, the running loop. It behaves as `asyncio.Future` of
+/// the interpreter it runs on, and like that one it is not thread-safe.
+#[pyclass(module = "aioxide", subclass, frozen, dict, weakref, immutable_type)]
+pub(crate) struct Future {
+    event_loop: SharedField,
+    life: Field<Life>,
+    /// The result of a future that has returned, the exception of one that has raised.
+    value: SharedField,
+    /// The traceback that the exception had when it was set; taken by the first `result()`.
+    traceback: SharedField,
+    /// The error that ended a cancelled task, for the first one who asks.
+    cancelled_error: SharedField,
+    cancel_message: SharedField,
+    callbacks: Field<Callbacks>,
+    /// Where the future was made; a list, in debug mode only.
+    source_traceback: SharedField,
+    /// The tasks that await this one: a task, or a set of them.
+    #[cfg(Py_3_14)]
+    awaited_by: SharedField,
+    /// Whether an exception was set that nobody has retrieved.
+    log_traceback: Field<bool>,
+    /// Set by the iterator when it yields the future and cleared by the task that sees it: tells
+    /// `await future` from `yield future`.
+    blocking: Field<bool>,
+}
+
+impl Future {
+    pub(crate) fn unready() -> Self {
+        Self {
+            event_loop: Field::new(None),
+            life: Field::new(Life::Pending),
+            value: Field::new(None),
+            traceback: Field::new(None),
+            cancelled_error: Field::new(None),
+            cancel_message: Field::new(None),
+            callbacks: Field::new(Callbacks::NONE),
+            source_traceback: Field::new(None),
+            #[cfg(Py_3_14)]
+            awaited_by: Field::new(None),
+            log_traceback: Field::new(false),
+            blocking: Field::new(false),
+        }
+    }
+
+    pub(crate) fn life(&self, py: Python<'_>) -> Life {
+        self.life.get(py)
+    }
+
+    pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.event_loop.bound(py)
+    }
+
+    /// Whether this is the very loop that the future belongs to.
+    pub(crate) fn belongs_to(&self, py: Python<'_>, event_loop: &Bound<'_, PyAny>) -> bool {
+        self.event_loop.is(py, event_loop)
+    }
+
+    /// The loop, or the error of a future that has none.
+    pub(crate) fn ready_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.event_loop(py)
+            .ok_or_else(|| PyRuntimeError::new_err("Future object is not initialized."))
+    }
+
+    fn ensure_ready(&self, py: Python<'_>) -> PyResult<()> {
+        self.ready_loop(py).map(drop)
+    }
+
+    pub(crate) fn cancel_message<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.cancel_message.bound(py)
+    }
+
+    pub(crate) fn store_cancel_message(&self, py: Python<'_>, message: Option<Bound<'_, PyAny>>) {
+        drop(self.cancel_message.replace(py, message.map(Bound::unbind)));
+    }
+
+    pub(crate) fn forget_exception_log(&self, py: Python<'_>) {
+        self.log_traceback.set(py, false);
+    }
+
+    /// Whether the future was yielded by an `await`; a `true` is taken by asking.
+    pub(crate) fn take_blocking(&self, py: Python<'_>) -> bool {
+        let blocking = self.blocking.get(py);
+        self.blocking.set(py, false);
+        blocking
+    }
+
+    /// `__init__` of both classes: forgets what was, finds the loop, notes where this is.
+    pub(crate) fn initialise(
+        &self,
+        event_loop: Option<Bound<'_, PyAny>>,
+        py: Python<'_>,
+    ) -> PyResult<()> {
+        if asyncio(py).quirks.initialises_once && self.event_loop.is_some(py) {
+            return Err(PyRuntimeError::new_err("Future object is already initialized"));
+        }
+        self.forget_everything(py);
+        let event_loop = match event_loop {
+            Some(event_loop) => event_loop,
+            None => current_loop(py)?,
+        };
+        let former = self.event_loop.replace(py, Some(event_loop.clone().unbind()));
+        drop(former);
+        if event_loop.call_method0(intern!(py, "get_debug"))?.is_truthy()? {
+            self.note_source(py)?;
+        }
+        Ok(())
+    }
+
+    /// Notes where the future is made, unless the interpreter is shutting down: the modules that
+    /// make a traceback may be gone then.
+    fn note_source(&self, py: Python<'_>) -> PyResult<()> {
+        if !asyncio(py).is_finalizing.bind(py).call0()?.is_truthy()? {
+            let stack = asyncio(py).extract_stack.bind(py).call0()?;
+            drop(self.source_traceback.replace(py, Some(stack.unbind())));
+        }
+        Ok(())
+    }
+
+    /// Gives up every Python object, each dropped when none of them is held any more.
+    fn forget_everything(&self, py: Python<'_>) {
+        let mut held = Vec::new();
+        self.unload_into(py, &mut held);
+        self.life.set(py, Life::Pending);
+        self.log_traceback.set(py, false);
+        self.blocking.set(py, false);
+    }
+
+    pub(crate) fn unload_into(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>) {
+        queue.extend(self.event_loop.take(py));
+        queue.extend(self.value.take(py));
+        queue.extend(self.traceback.take(py));
+        queue.extend(self.cancelled_error.take(py));
+        queue.extend(self.cancel_message.take(py));
+        queue.extend(self.source_traceback.take(py));
+        #[cfg(Py_3_14)]
+        queue.extend(self.awaited_by.take(py));
+        self.callbacks.take(py).unload_into(queue);
+    }
+}
+
+/// `object`, if nothing in it can have been overridden: exactly a Rust future or task.
+pub(crate) fn exact<'a, 'py>(object: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, Future>> {
+    let py = object.py();
+    let class = object.get_type_ptr();
+    if class != Future::type_object_raw(py) && class != Task::type_object_raw(py) {
+        return None;
+    }
+    object.cast().ok()
+}
+
+/// The loop of a future that is given none, found as this version's `asyncio.Future` finds it.
+fn current_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let find = asyncio(py).get_event_loop.bind(py);
+    if cfg!(Py_3_12) {
+        find.call0()
+    } else {
+        // The warning that no loop runs belongs to the line that makes the future; 3.11 counts this
+        // function in.
+        find.call1((2,))
+    }
+}
+
+/// `object.__class__ = class`, as every object treats it.
+pub(crate) fn assign_class(object: &Bound<'_, PyAny>, class: Bound<'_, PyAny>) -> PyResult<()> {
+    let py = object.py();
+    let descriptor = asyncio(py).class_descriptor.bind(py);
+    descriptor.call_method1(intern!(py, "__set__"), (object, class)).map(drop)
+}
+
+/// `context=` as `add_done_callback` takes it: without one, the current context is copied.
+pub(crate) enum CallbackContext<'py> {
+    Current,
+    Given(Bound<'py, PyAny>),
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for CallbackContext<'py> {
+    type Error = std::convert::Infallible;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> Result<Self, Self::Error> {
+        Ok(Self::Given(object.to_owned()))
+    }
+}
+
+#[pymethods]
+impl Future {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::unready()
+    }
+
+    #[pyo3(signature = (*, r#loop=None))]
+    fn __init__(&self, py: Python<'_>, r#loop: Option<Bound<'_, PyAny>>) -> PyResult<()> {
+        self.initialise(r#loop, py)?;
+        registry::count_future();
+        Ok(())
+    }
+
+    /// Return the result.
+    ///
+    /// Raises the exception if one was set, `CancelledError` if the future was cancelled and
+    /// `InvalidStateError` if it is not done.
+    fn result<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.get_result(py)
+    }
+
+    /// Return the exception that was set, or None.
+    ///
+    /// Raises `CancelledError` if the future was cancelled and `InvalidStateError` if it is not
+    /// done.
+    fn exception<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.get_exception(py)
+    }
+
+    /// Finish the future with a result; `InvalidStateError` if it is done.
+    #[pyo3(signature = (result, /))]
+    fn set_result(slf: &Bound<'_, Self>, result: Bound<'_, PyAny>) -> PyResult<()> {
+        outcome::set_result(slf, result)
+    }
+
+    /// Finish the future with an exception, given as an instance or a class; `InvalidStateError` if
+    /// it is done.
+    #[pyo3(signature = (exception, /))]
+    fn set_exception(slf: &Bound<'_, Self>, exception: Bound<'_, PyAny>) -> PyResult<()> {
+        outcome::set_exception(slf, exception)
+    }
+
+    /// Cancel the future and let its callbacks be called. Return False if it is done.
+    #[pyo3(signature = (msg=None))]
+    fn cancel(slf: &Bound<'_, Self>, msg: Option<Bound<'_, PyAny>>) -> PyResult<bool> {
+        slf.get().ensure_ready(slf.py())?;
+        outcome::cancel(slf, msg)
+    }
+
+    /// Return True if the future was cancelled.
+    fn cancelled(&self, py: Python<'_>) -> bool {
+        self.life(py) == Life::Cancelled
+    }
+
+    /// Return True if the future has a result or an exception, or was cancelled.
+    fn done(&self, py: Python<'_>) -> bool {
+        self.life(py).is_done()
+    }
+
+    /// Have `fn(future)` called by the loop, in `context`, when the future is done; soon, if it is
+    /// done now.
+    #[pyo3(
+        signature = (r#fn, /, *, context=CallbackContext::Current),
+        text_signature = "($self, fn, /, *, context=<unrepresentable>)"
+    )]
+    fn add_done_callback<'py>(
+        slf: &Bound<'py, Self>,
+        r#fn: Bound<'py, PyAny>,
+        context: CallbackContext<'py>,
+    ) -> PyResult<()> {
+        let context = match context {
+            CallbackContext::Current => ffi::copy_current_context(slf.py())?,
+            CallbackContext::Given(context) => context,
+        };
+        let call = Callback::call(r#fn, context);
+        callbacks::add(slf, call)
+    }
+
+    /// Remove every registration of `fn` (compared with ==) and return how many there were.
+    #[pyo3(signature = (r#fn, /))]
+    fn remove_done_callback(slf: &Bound<'_, Self>, r#fn: Bound<'_, PyAny>) -> PyResult<usize> {
+        callbacks::remove(slf, &r#fn)
+    }
+
+    /// Return the loop that the future belongs to.
+    fn get_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.ready_loop(py)
+    }
+
+    /// Return the error to raise for the cancellation; an error that ended a task is handed out
+    /// once.
+    fn _make_cancelled_error<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.make_cancelled_error(py)
+    }
+
+    fn __await__(slf: Bound<'_, Self>) -> PyResult<FutureIter> {
+        FutureIter::new(slf)
+    }
+
+    fn __iter__(slf: Bound<'_, Self>) -> PyResult<FutureIter> {
+        FutureIter::new(slf)
+    }
+
+    fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        slf.get().ensure_ready(py)?;
+        asyncio(py).future_repr.bind(py).call1((slf,))
+    }
+
+    fn __del__(slf: &Bound<'_, Self>) {
+        report::never_retrieved(slf);
+    }
+
+    /// See PEP 585.
+    #[classmethod]
+    #[pyo3(signature = (key, /))]
+    fn __class_getitem__<'py>(
+        cls: &Bound<'py, PyType>,
+        key: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyGenericAlias>> {
+        PyGenericAlias::new(cls.py(), cls, key)
+    }
+
+    /// The built-in class for exactly this one, so that `isinstance()` holds for code that has
+    /// nothing but `asyncio.Future`; the true class of a subclass.
+    #[getter]
+    fn __class__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        let py = slf.py();
+        if slf.get_type_ptr() == Self::type_object_raw(py) {
+            asyncio(py).future_class.bind(py).clone()
+        } else {
+            slf.get_type().into_any()
+        }
+    }
+
+    #[setter(__class__)]
+    fn set_class(slf: &Bound<'_, Self>, class: Bound<'_, PyAny>) -> PyResult<()> {
+        assign_class(slf.as_any(), class)
+    }
+
+    #[getter]
+    fn _state(&self, py: Python<'_>) -> PyResult<&'static str> {
+        self.ensure_ready(py)?;
+        Ok(self.life(py).name())
+    }
+
+    #[getter]
+    fn _loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.event_loop(py)
+    }
+
+    #[getter]
+    fn _result<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.ensure_ready(py)?;
+        Ok(self.value.bound(py).filter(|_| self.life(py) == Life::Returned))
+    }
+
+    #[getter]
+    fn _exception<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.ensure_ready(py)?;
+        Ok(self.value.bound(py).filter(|_| self.life(py) == Life::Raised))
+    }
+
+    #[getter]
+    fn _callbacks<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        self.ensure_ready(py)?;
+        self.callback_pairs(py)
+    }
+
+    #[getter]
+    fn _source_traceback<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.source_traceback.bound(py)
+    }
+
+    #[getter]
+    fn _cancel_message<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.cancel_message(py)
+    }
+
+    #[setter(_cancel_message)]
+    fn set_cancel_message(&self, py: Python<'_>, message: Bound<'_, PyAny>) {
+        self.store_cancel_message(py, Some(message));
+    }
+
+    #[getter]
+    fn _log_traceback(&self, py: Python<'_>) -> PyResult<bool> {
+        self.ensure_ready(py)?;
+        Ok(self.log_traceback.get(py))
+    }
+
+    #[setter(_log_traceback)]
+    fn set_log_traceback(&self, py: Python<'_>, value: Bound<'_, PyAny>) -> PyResult<()> {
+        if value.is_truthy()? {
+            return Err(PyValueError::new_err("_log_traceback can only be set to False"));
+        }
+        self.log_traceback.set(py, false);
+        Ok(())
+    }
+
+    #[getter]
+    fn _asyncio_future_blocking(&self, py: Python<'_>) -> bool {
+        self.blocking.get(py)
+    }
+
+    #[setter(_asyncio_future_blocking)]
+    fn set_blocking(&self, py: Python<'_>, value: Bound<'_, PyAny>) -> PyResult<()> {
+        self.ensure_ready(py)?;
+        let blocking = value.is_truthy()?;
+        self.blocking.set(py, blocking);
+        Ok(())
+    }
+
+    #[cfg(Py_3_14)]
+    #[getter]
+    fn _asyncio_awaited_by<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.ensure_ready(py)?;
+        self.awaited_by(py)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.event_loop.traverse(&visit)?;
+        self.value.traverse(&visit)?;
+        self.traceback.traverse(&visit)?;
+        self.cancelled_error.traverse(&visit)?;
+        self.cancel_message.traverse(&visit)?;
+        self.source_traceback.traverse(&visit)?;
+        #[cfg(Py_3_14)]
+        self.awaited_by.traverse(&visit)?;
+        self.callbacks.traverse(&visit)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let mut held = Vec::new();
+        self.unload_into(py, &mut held);
+    }
+}
+
+impl Lifecycle for Future {
+    fn original_dealloc() -> &'static OriginalDealloc {
+        static ORIGINAL: OriginalDealloc = OriginalDealloc::new();
+        &ORIGINAL
+    }
+
+    fn finalise(this: &Bound<'_, Self>) {
+        report::never_retrieved(this);
+    }
+
+    fn unload(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>) {
+        self.unload_into(py, queue);
+    }
+}

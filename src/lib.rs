@@ -1,0 +1,48 @@
+//! asyncio's `Task` and `Future`, written in Rust.
+//!
+//! The crate in layers, each using those above it (docs/architecture.md tells the whole story):
+//!
+//! - [`state`]: the life of a future and the cancellation of a task, as plain values
+//! - [`ffi`]: every raw call of CPython's C API
+//! - [`asyncio`]: the objects of the standard library that are looked up once
+//! - [`schedule`]: how a ready piece of work reaches its loop
+//! - [`registry`]: current task, all tasks, names and counts
+//! - [`future`]: the class `Future`
+//! - [`task`]: the class `Task`
+
+mod asyncio;
+mod ffi;
+mod future;
+mod registry;
+mod schedule;
+mod state;
+mod task;
+
+use pyo3::prelude::*;
+
+/// The Rust core of aioxide.
+// One thread at a time is attached: what `ffi::Field` relies on.
+#[pymodule(gil_used = true)]
+pub mod _core {
+    #[pymodule_export]
+    use crate::future::Future;
+    #[cfg(Py_3_14)]
+    #[pymodule_export]
+    use crate::future::awaited_by::{future_add_to_awaited_by, future_discard_from_awaited_by};
+    #[pymodule_export]
+    use crate::registry::counts;
+    #[pymodule_export]
+    use crate::task::Task;
+
+    #[pymodule_export]
+    #[allow(non_upper_case_globals)]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    use super::{Bound, PyModule, PyResult};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::asyncio::look_up(module.py())?;
+        crate::task::prepare(module.py())
+    }
+}

@@ -1,0 +1,122 @@
+//! Which task runs, which tasks there are, how they are numbered and counted.
+//!
+//! The current task and the set of all tasks are those of asyncio, reached through the functions
+//! that its documentation names for third-party tasks ("Extending", "Task lifetime support"): so
+//! built-in and Rust tasks see each other in one loop.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pyo3::prelude::*;
+
+use crate::asyncio::asyncio;
+use crate::ffi;
+
+/// A task that has been made the current one of its loop, until it leaves.
+pub(crate) struct CurrentTask<'py> {
+    event_loop: Bound<'py, PyAny>,
+    task: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> CurrentTask<'py> {
+    /// # Errors
+    /// `RuntimeError` when another task of the loop is running.
+    pub(crate) fn enter(event_loop: Bound<'py, PyAny>, task: Bound<'py, PyAny>) -> PyResult<Self> {
+        asyncio(task.py()).enter_task.bind(task.py()).call1((&event_loop, &task))?;
+        Ok(Self { event_loop, task: Some(task) })
+    }
+
+    /// Leaves, and passes on the outcome of what was run meanwhile.
+    pub(crate) fn leave(mut self, outcome: PyResult<()>) -> PyResult<()> {
+        let py = self.event_loop.py();
+        match (outcome, self.leave_once()) {
+            (Err(earlier), Err(later)) => Err(ffi::chain(py, earlier, later)),
+            (outcome, left) => outcome.and(left),
+        }
+    }
+
+    fn leave_once(&mut self) -> PyResult<()> {
+        let Some(task) = self.task.take() else { return Ok(()) };
+        asyncio(task.py()).leave_task.bind(task.py()).call1((&self.event_loop, task)).map(drop)
+    }
+}
+
+impl Drop for CurrentTask<'_> {
+    /// Only finds something to do when a panic passes by.
+    fn drop(&mut self) {
+        if let Err(error) = self.leave_once() {
+            error.write_unraisable(self.event_loop.py(), None);
+        }
+    }
+}
+
+/// Makes `task` (or None) the current one of its loop and gives back the one that was.
+pub(crate) fn swap_current_task<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    task: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = event_loop.py();
+    #[cfg(Py_3_12)]
+    return asyncio(py).swap_current_task.bind(py).call1((event_loop, task));
+    #[cfg(not(Py_3_12))]
+    {
+        let table = asyncio(py);
+        let previous = table.current_task.bind(py).call1((event_loop,))?;
+        if !previous.is_none() {
+            table.leave_task.bind(py).call1((event_loop, &previous))?;
+        }
+        if !task.is_none() {
+            table.enter_task.bind(py).call1((event_loop, task))?;
+        }
+        Ok(previous)
+    }
+}
+
+/// Makes the task known to `asyncio.all_tasks()`, which holds it weakly.
+pub(crate) fn register(task: &Bound<'_, PyAny>) -> PyResult<()> {
+    asyncio(task.py()).register_task.bind(task.py()).call1((task,)).map(drop)
+}
+
+/// Makes a task known while its first step runs, before anybody knows whether it outlives that.
+pub(crate) fn register_eager(task: &Bound<'_, PyAny>) -> PyResult<()> {
+    #[cfg(Py_3_12)]
+    return asyncio(task.py()).register_eager_task.bind(task.py()).call1((task,)).map(drop);
+    #[cfg(not(Py_3_12))]
+    register(task)
+}
+
+/// Ends what `register_eager` began.
+pub(crate) fn unregister_eager(task: &Bound<'_, PyAny>) -> PyResult<()> {
+    #[cfg(Py_3_12)]
+    return asyncio(task.py()).unregister_eager_task.bind(task.py()).call1((task,)).map(drop);
+    #[cfg(not(Py_3_12))]
+    {
+        // On 3.11 it is in the weak set like every other task, and stays there if it lives on.
+        let _ = task;
+        Ok(())
+    }
+}
+
+static NAMES: AtomicU64 = AtomicU64::new(0);
+static TASKS: AtomicU64 = AtomicU64::new(0);
+static FUTURES: AtomicU64 = AtomicU64::new(0);
+
+/// The number in the next automatic name, from 1 in order of creation.
+pub(crate) fn next_name() -> u64 {
+    NAMES.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+pub(crate) fn count_task() {
+    TASKS.fetch_add(1, Ordering::Relaxed);
+}
+
+pub(crate) fn count_future() {
+    FUTURES.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many tasks, and how many futures that are no tasks, this process has made in Rust.
+///
+/// They are counted when they are initialised, whatever becomes of them.
+#[pyfunction]
+pub(crate) fn counts() -> (u64, u64) {
+    (TASKS.load(Ordering::Relaxed), FUTURES.load(Ordering::Relaxed))
+}

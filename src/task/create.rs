@@ -1,0 +1,86 @@
+//! Making a task.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::{Task, as_future, eager, step};
+use crate::asyncio::asyncio;
+use crate::ffi;
+use crate::registry;
+use crate::state::Cancellation;
+
+/// `Task.__init__`
+pub(super) fn initialise<'py>(
+    task: &Bound<'py, Task>,
+    coroutine: Bound<'py, PyAny>,
+    event_loop: Option<Bound<'py, PyAny>>,
+    name: Option<Bound<'py, PyAny>>,
+    context: Option<Bound<'py, PyAny>>,
+    eager_start: bool,
+) -> PyResult<()> {
+    let py = task.py();
+    as_future(task).get().initialise(event_loop, py)?;
+    let event_loop = as_future(task).get().ready_loop(py)?;
+    if !is_coroutine(&coroutine)? {
+        task.get().log_destroy_pending.set(py, false);
+        let message = format!("a coroutine was expected, got {}", coroutine.repr()?);
+        return Err(PyTypeError::new_err(message));
+    }
+    let context = match context {
+        Some(context) => context,
+        None => ffi::copy_current_context(py)?,
+    };
+    fill(task, coroutine, context, name)?;
+    registry::count_task();
+    if eager_start && event_loop.call_method0(intern!(py, "is_running"))?.is_truthy()? {
+        return eager::start(task, &event_loop);
+    }
+    step::schedule(task)?;
+    registry::register(task.as_any())
+}
+
+fn fill(
+    task: &Bound<'_, Task>,
+    coroutine: Bound<'_, PyAny>,
+    context: Bound<'_, PyAny>,
+    name: Option<Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let py = task.py();
+    let this = task.get();
+    this.cancellation.set(py, Cancellation::default());
+    this.log_destroy_pending.set(py, true);
+    let former = (
+        this.context.replace(py, Some(context.unbind())),
+        this.waiter.take(py),
+        this.coroutine.replace(py, Some(coroutine.unbind())),
+    );
+    drop(former);
+    let name = match name {
+        Some(name) => Some(name_from(name)?.unbind()),
+        None => {
+            this.name_number.set(py, registry::next_name());
+            None
+        }
+    };
+    drop(this.name.replace(py, name));
+    Ok(())
+}
+
+/// `value` if it is a string, else `str(value)`.
+pub(super) fn name_from(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    if value.is_exact_instance_of::<PyString>() {
+        Ok(value)
+    } else {
+        value.str().map(Bound::into_any)
+    }
+}
+
+/// Whether asyncio takes this for a coroutine: not only native ones are.
+fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if ffi::is_native_coroutine(object) {
+        return Ok(true);
+    }
+    asyncio(object.py()).iscoroutine.bind(object.py()).call1((object,))?.is_truthy()
+}

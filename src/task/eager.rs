@@ -1,0 +1,77 @@
+//! The first step, run at once instead of by the loop (3.12; on 3.11 an extension).
+
+use pyo3::prelude::*;
+
+use super::{Task, as_future, step};
+use crate::ffi::{self, EnteredContext};
+use crate::registry;
+use crate::state::Life;
+
+/// Runs the coroutine up to its first suspension, as the current task and in its context, while the
+/// task that is running now steps aside.
+///
+/// Whatever fails on the way, everything that was begun is ended; the first error is returned with
+/// the later ones in front of it.
+pub(super) fn start<'py>(task: &Bound<'py, Task>, event_loop: &Bound<'py, PyAny>) -> PyResult<()> {
+    let py = task.py();
+    let aside = SteppedAside::for_task(task, event_loop)?;
+    let outcome = run_in_context(task);
+    let outcome = both(py, outcome, aside.come_back());
+    if as_future(task).get().life(py) == Life::Pending {
+        both(py, outcome, registry::register(task.as_any()))
+    } else {
+        drop(task.get().coroutine.take(py));
+        outcome
+    }
+}
+
+fn run_in_context(task: &Bound<'_, Task>) -> PyResult<()> {
+    let py = task.py();
+    registry::register_eager(task.as_any())?;
+    let outcome =
+        task.get().ready_context(py).and_then(EnteredContext::enter).and_then(|entered| {
+            let outcome = step::run(task, None);
+            both(py, outcome, entered.exit())
+        });
+    both(py, outcome, registry::unregister_eager(task.as_any()))
+}
+
+/// The first error, or both as one.
+fn both(py: Python<'_>, outcome: PyResult<()>, later: PyResult<()>) -> PyResult<()> {
+    match (outcome, later) {
+        (Err(first), Err(second)) => Err(ffi::chain(py, first, second)),
+        (outcome, later) => outcome.and(later),
+    }
+}
+
+/// The task that ran before, while another one runs in its place.
+struct SteppedAside<'a, 'py> {
+    event_loop: &'a Bound<'py, PyAny>,
+    previous: Option<Bound<'py, PyAny>>,
+}
+
+impl<'a, 'py> SteppedAside<'a, 'py> {
+    fn for_task(task: &Bound<'py, Task>, event_loop: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+        let previous = registry::swap_current_task(event_loop, task.as_any())?;
+        Ok(Self { event_loop, previous: Some(previous) })
+    }
+
+    fn come_back(mut self) -> PyResult<()> {
+        self.come_back_once()
+    }
+
+    fn come_back_once(&mut self) -> PyResult<()> {
+        self.previous.take().map_or(Ok(()), |previous| {
+            registry::swap_current_task(self.event_loop, &previous).map(drop)
+        })
+    }
+}
+
+impl Drop for SteppedAside<'_, '_> {
+    /// Only finds something to do when a panic passes by.
+    fn drop(&mut self) {
+        if let Err(error) = self.come_back_once() {
+            error.write_unraisable(self.event_loop.py(), None);
+        }
+    }
+}

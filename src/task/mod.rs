@@ -1,0 +1,284 @@
+//! The class `Task`: a coroutine that a loop drives step by step.
+//!
+//! A pending task is in one of three states, and its fields say which:
+//!
+//! - **scheduled**: its next step is in the loop's queue; `waiter` is None;
+//! - **running**: a step is on the stack, the task is the current one of its loop; `waiter` is None;
+//! - **waiting**: `waiter` is the future it awaits, and that future has the task among its callbacks.
+//!
+//! Verbs have files: `create.rs` makes a task, `step.rs` runs one step, `suspend.rs` deals with what
+//! the coroutine yielded, `wakeup.rs` goes on when the awaited future is done, `cancel.rs` cancels,
+//! `eager.rs` runs the first step at once. The fields are written by those files only.
+
+mod cancel;
+mod create;
+mod eager;
+mod step;
+mod suspend;
+mod wakeup;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::{PyClassInitializer, PyTraverseError, PyTypeInfo, PyVisit};
+
+use crate::asyncio::asyncio;
+use crate::ffi::{Field, Lifecycle, OriginalDealloc, SharedField, install_lifecycle};
+use crate::future::{Future, assign_class, report};
+use crate::state::{Cancellation, Life};
+
+/// A coroutine that is run by a loop of asyncio, and the future of its result.
+///
+/// Takes the coroutine and by keyword the loop (default: the running one), a name, the
+/// `contextvars.Context` to run in (default: a copy of the current one) and whether to run up to
+/// the first suspension at once. It behaves as `asyncio.Task` of the interpreter it runs on.
+#[pyclass(module = "aioxide", extends = Future, subclass, frozen, immutable_type)]
+pub(crate) struct Task {
+    coroutine: SharedField,
+    context: SharedField,
+    /// The future that is awaited.
+    waiter: SharedField,
+    cancellation: Field<Cancellation>,
+    /// A name that was given, or asked for before; until then `name_number` stands for it.
+    name: SharedField,
+    name_number: Field<u64>,
+    log_destroy_pending: Field<bool>,
+}
+
+impl Task {
+    fn unready() -> Self {
+        Self {
+            coroutine: Field::new(None),
+            context: Field::new(None),
+            waiter: Field::new(None),
+            cancellation: Field::new(Cancellation::default()),
+            name: Field::new(None),
+            name_number: Field::new(0),
+            log_destroy_pending: Field::new(false),
+        }
+    }
+
+    /// The context its steps run in; an error for a task whose `__init__` has not run.
+    pub(crate) fn ready_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.context.bound(py).ok_or_else(uninitialised)
+    }
+
+    fn unload_into(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>) {
+        queue.extend(self.coroutine.take(py));
+        queue.extend(self.context.take(py));
+        queue.extend(self.waiter.take(py));
+        queue.extend(self.name.take(py));
+    }
+}
+
+fn uninitialised() -> PyErr {
+    PyRuntimeError::new_err("uninitialized Task object")
+}
+
+/// The future that a task is.
+fn as_future<'a, 'py>(task: &'a Bound<'py, Task>) -> &'a Bound<'py, Future> {
+    task.as_super()
+}
+
+/// Prepares the types for their first objects. Called when the module is made.
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    install_lifecycle::<Future>(py);
+    install_lifecycle::<Task>(py);
+    cancel::prepare(py)
+}
+
+#[pymethods]
+impl Task {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(Future::unready()).add_subclass(Self::unready())
+    }
+
+    #[pyo3(signature = (coro, *, r#loop=None, name=None, context=None, eager_start=false))]
+    fn __init__<'py>(
+        slf: &Bound<'py, Self>,
+        coro: Bound<'py, PyAny>,
+        r#loop: Option<Bound<'py, PyAny>>,
+        name: Option<Bound<'py, PyAny>>,
+        context: Option<Bound<'py, PyAny>>,
+        eager_start: bool,
+    ) -> PyResult<()> {
+        create::initialise(slf, coro, r#loop, name, context, eager_start)
+    }
+
+    /// Ask the task to cancel itself: `CancelledError(msg)` is thrown into its coroutine at the
+    /// next opportunity, which may catch it. Return False if the task is done.
+    #[pyo3(signature = (msg=None))]
+    fn cancel(slf: &Bound<'_, Self>, msg: Option<Bound<'_, PyAny>>) -> PyResult<bool> {
+        cancel::cancel(slf, msg)
+    }
+
+    /// Return how many requests to cancel there were, less those that were taken back.
+    fn cancelling(&self, py: Python<'_>) -> u32 {
+        self.cancellation.get(py).requests()
+    }
+
+    /// Take one request to cancel back and return how many are left.
+    fn uncancel(&self, py: Python<'_>) -> u32 {
+        cancel::uncancel(self, py)
+    }
+
+    /// Refused: a task's result is what its coroutine returns.
+    #[pyo3(signature = (result, /))]
+    fn set_result(&self, result: Bound<'_, PyAny>) -> PyResult<()> {
+        let _ = result;
+        Err(PyRuntimeError::new_err("Task does not support set_result operation"))
+    }
+
+    /// Refused: a task's exception is what its coroutine raises.
+    #[pyo3(signature = (exception, /))]
+    fn set_exception(&self, exception: Bound<'_, PyAny>) -> PyResult<()> {
+        let _ = exception;
+        Err(PyRuntimeError::new_err("Task does not support set_exception operation"))
+    }
+
+    /// Return the coroutine; None when the first step, run at once, has ended it.
+    fn get_coro<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.coroutine.bound(py)
+    }
+
+    /// Return the context the coroutine runs in.
+    fn get_context<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.context.bound(py)
+    }
+
+    /// Return the name.
+    fn get_name<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.name.bound(py).or_else(|| {
+            let number = self.name_number.get(py);
+            (number != 0).then(|| PyString::new(py, &format!("Task-{number}")).into_any())
+        })
+    }
+
+    /// Set the name to `str(value)`.
+    #[pyo3(signature = (value, /))]
+    fn set_name(&self, value: Bound<'_, PyAny>) -> PyResult<()> {
+        let py = value.py();
+        let name = create::name_from(value)?;
+        drop(self.name.replace(py, Some(name.unbind())));
+        Ok(())
+    }
+
+    /// Return the frames of the coroutine, or those of the traceback if it raised; at most `limit`.
+    #[pyo3(signature = (*, limit=None))]
+    fn get_stack<'py>(
+        slf: &Bound<'py, Self>,
+        limit: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        asyncio(slf.py()).task_get_stack.bind(slf.py()).call1((slf, limit))
+    }
+
+    /// Print the frames of the coroutine to `file`, by default standard error; at most `limit`.
+    #[pyo3(signature = (*, limit=None, file=None))]
+    fn print_stack<'py>(
+        slf: &Bound<'py, Self>,
+        limit: Option<Bound<'py, PyAny>>,
+        file: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        asyncio(slf.py()).task_print_stack.bind(slf.py()).call1((slf, limit, file))
+    }
+
+    fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        asyncio(slf.py()).task_repr.bind(slf.py()).call1((slf,))
+    }
+
+    fn __del__(slf: &Bound<'_, Self>) {
+        finalise(slf);
+    }
+
+    /// The built-in class for exactly this one; the true class of a subclass.
+    #[getter]
+    fn __class__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        let py = slf.py();
+        if slf.get_type_ptr() == Self::type_object_raw(py) {
+            asyncio(py).task_class.bind(py).clone()
+        } else {
+            slf.get_type().into_any()
+        }
+    }
+
+    #[setter(__class__)]
+    fn set_class(slf: &Bound<'_, Self>, class: Bound<'_, PyAny>) -> PyResult<()> {
+        assign_class(slf.as_any(), class)
+    }
+
+    #[getter]
+    fn _coro<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.coroutine.bound(py)
+    }
+
+    #[getter]
+    fn _fut_waiter<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.waiter.bound(py)
+    }
+
+    #[getter]
+    fn _must_cancel(&self, py: Python<'_>) -> bool {
+        self.cancellation.get(py).is_due()
+    }
+
+    #[getter]
+    fn _log_destroy_pending(&self, py: Python<'_>) -> bool {
+        self.log_destroy_pending.get(py)
+    }
+
+    #[setter(_log_destroy_pending)]
+    fn set_log_destroy_pending(&self, py: Python<'_>, value: Bound<'_, PyAny>) -> PyResult<()> {
+        let log = value.is_truthy()?;
+        self.log_destroy_pending.set(py, log);
+        Ok(())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.coroutine.traverse(&visit)?;
+        self.context.traverse(&visit)?;
+        self.waiter.traverse(&visit)?;
+        self.name.traverse(&visit)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let mut held = Vec::new();
+        self.unload_into(py, &mut held);
+    }
+}
+
+impl Lifecycle for Task {
+    fn original_dealloc() -> &'static OriginalDealloc {
+        static ORIGINAL: OriginalDealloc = OriginalDealloc::new();
+        &ORIGINAL
+    }
+
+    fn finalise(this: &Bound<'_, Self>) {
+        finalise(this);
+    }
+
+    fn unload(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>) {
+        self.unload_into(py, queue);
+    }
+}
+
+/// Reports a task that dies before its coroutine has ended, then what every future reports.
+fn finalise(task: &Bound<'_, Task>) {
+    let py = task.py();
+    let future = as_future(task);
+    if future.get().life(py) == Life::Pending && task.get().log_destroy_pending.get(py) {
+        let describe = || {
+            let context = PyDict::new(py);
+            context.set_item(intern!(py, "task"), task)?;
+            context.set_item(intern!(py, "message"), "Task was destroyed but it is pending!")?;
+            Ok(context)
+        };
+        report::call_exception_handler(future, describe());
+    }
+    report::never_retrieved(future);
+}

@@ -1,0 +1,130 @@
+//! One step of a task: the coroutine runs up to its next suspension or to its end.
+
+use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use super::{Task, as_future, suspend, uninitialised};
+use crate::asyncio::asyncio;
+use crate::ffi::{self, Callback, Function, Progress};
+use crate::future;
+use crate::registry::CurrentTask;
+use crate::schedule;
+use crate::state::Life;
+
+static STEP: Function = Function::without_argument::<Step>(c"task_step");
+static STEP_WITH: Function = Function::with_argument::<Step>(c"task_step");
+
+struct Step;
+
+impl Callback for Step {
+    const BODY: fn(&Bound<'_, PyAny>, Option<&Bound<'_, PyAny>>) -> PyResult<()> =
+        |receiver, exception| step(receiver.cast::<Task>()?, exception.cloned());
+}
+
+/// Puts the next step in the loop's queue.
+pub(super) fn schedule(task: &Bound<'_, Task>) -> PyResult<()> {
+    let py = task.py();
+    let event_loop = as_future(task).get().ready_loop(py)?;
+    let context = task.get().ready_context(py)?;
+    schedule::call_soon(&event_loop, &STEP.bind(task.as_any())?, &context)
+}
+
+/// Puts a step in the loop's queue that throws `exception` into the coroutine.
+pub(super) fn schedule_throw(task: &Bound<'_, Task>, exception: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = task.py();
+    let event_loop = as_future(task).get().ready_loop(py)?;
+    let context = task.get().ready_context(py)?;
+    schedule::call_soon_with(&event_loop, &STEP_WITH.bind(task.as_any())?, exception, &context)
+}
+
+/// Runs one step as the current task of the loop. `exception` is thrown into the coroutine.
+pub(super) fn step<'py>(
+    task: &Bound<'py, Task>,
+    exception: Option<Bound<'py, PyAny>>,
+) -> PyResult<()> {
+    let event_loop = as_future(task).get().ready_loop(task.py())?;
+    let current = CurrentTask::enter(event_loop, task.clone().into_any())?;
+    current.leave(run(task, exception))
+}
+
+/// The step itself; the task is the current one already.
+pub(super) fn run<'py>(
+    task: &Bound<'py, Task>,
+    exception: Option<Bound<'py, PyAny>>,
+) -> PyResult<()> {
+    let py = task.py();
+    if as_future(task).get().life(py) != Life::Pending {
+        return Err(already_done(task, exception));
+    }
+    let exception = with_due_cancellation(task, exception)?;
+    drop(task.get().waiter.take(py));
+    let coroutine = task.get().coroutine.bound(py).ok_or_else(uninitialised)?;
+    let progress = match exception {
+        None => ffi::send(&coroutine),
+        Some(exception) => ffi::throw(&coroutine, &exception),
+    };
+    match progress {
+        Progress::Yielded(object) => suspend::suspend(task, object),
+        Progress::Returned(result) => finish(task, result),
+        Progress::Raised(exception) => fail(task, exception),
+    }
+}
+
+/// What to throw: a cancellation that is due takes the place of everything but another one.
+fn with_due_cancellation<'py>(
+    task: &Bound<'py, Task>,
+    exception: Option<Bound<'py, PyAny>>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = task.py();
+    let cancellation = task.get().cancellation.get(py);
+    if !cancellation.is_due() {
+        return Ok(exception);
+    }
+    let is_cancelled_error = |exception: &Bound<'py, PyAny>| {
+        ffi::given_exception_matches(exception, asyncio(py).cancelled_error.bind(py))
+    };
+    let to_throw = match exception.filter(is_cancelled_error) {
+        Some(exception) => exception,
+        None => as_future(task).get().make_cancelled_error(py)?,
+    };
+    task.get().cancellation.set(py, cancellation.transition_to_delivered());
+    Ok(Some(to_throw))
+}
+
+/// The coroutine returned. A cancellation that came in during its last step wins.
+fn finish<'py>(task: &Bound<'py, Task>, result: Bound<'py, PyAny>) -> PyResult<()> {
+    let py = task.py();
+    let future = as_future(task);
+    let cancellation = task.get().cancellation.get(py);
+    if cancellation.is_due() {
+        task.get().cancellation.set(py, cancellation.transition_to_delivered());
+        let message = future.get().cancel_message(py);
+        return future::cancel(future, message).map(drop);
+    }
+    future::set_result(future, result)
+}
+
+/// The coroutine raised. What is meant to end the program leaves the loop as well.
+fn fail<'py>(task: &Bound<'py, Task>, exception: Bound<'py, PyAny>) -> PyResult<()> {
+    let py = task.py();
+    let future = as_future(task);
+    if ffi::given_exception_matches(&exception, asyncio(py).cancelled_error.bind(py)) {
+        return future::cancel_with(future, exception).map(drop);
+    }
+    future::set_exception(future, exception.clone())?;
+    let ends_program = [py.get_type::<PyKeyboardInterrupt>(), py.get_type::<PySystemExit>()]
+        .iter()
+        .any(|class: &Bound<'_, PyType>| ffi::given_exception_matches(&exception, class));
+    if ends_program { Err(ffi::as_raised(exception)) } else { Ok(()) }
+}
+
+fn already_done(task: &Bound<'_, Task>, exception: Option<Bound<'_, PyAny>>) -> PyErr {
+    let py = task.py();
+    let describe = || -> PyResult<PyErr> {
+        let shown = exception.map_or_else(|| py.None().into_bound(py), |exception| exception);
+        let message = format!("__step(): already done: {} {}", task.repr()?, shown.repr()?);
+        Ok(future::invalid_state(py, message))
+    };
+    describe().unwrap_or_else(|error| error)
+}

@@ -1,0 +1,134 @@
+//! What to do with the object that a coroutine has yielded: wait for it, go on, or complain.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::{Task, as_future, step};
+use crate::ffi;
+use crate::future::{self, Callback, Future};
+
+/// Deals with what the coroutine yielded.
+///
+/// Futures of ours are told apart by exact class, because a subclass may have overridden anything;
+/// those and all others are treated by the protocol (`_asyncio_future_blocking`,
+/// `add_done_callback()`, documented under "Extending").
+pub(super) fn suspend<'py>(task: &Bound<'py, Task>, yielded: Bound<'py, PyAny>) -> PyResult<()> {
+    if yielded.is(task) {
+        return complain(task, &format!("Task cannot await on itself: {}", task.repr()?));
+    }
+    if let Some(future) = future::exact(&yielded) {
+        return wait_for_own(task, future);
+    }
+    if yielded.is_none() {
+        return step::schedule(task);
+    }
+    match blocking_of(&yielded)? {
+        Some(blocking) => wait_for_foreign(task, &yielded, blocking),
+        None => complain_about_object(task, &yielded),
+    }
+}
+
+fn wait_for_own<'py>(task: &Bound<'py, Task>, future: &Bound<'py, Future>) -> PyResult<()> {
+    let py = task.py();
+    let this = future.get();
+    if !this.belongs_to(py, &as_future(task).get().ready_loop(py)?) {
+        return complain_about_loop(task, future);
+    }
+    if !this.take_blocking(py) {
+        return complain_about_yield(task, future);
+    }
+    #[cfg(Py_3_14)]
+    this.add_awaited_by(task.as_any())?;
+    future::add_callback(future, Callback::Wakeup(task.clone().unbind()))?;
+    begin_to_wait(task, future)
+}
+
+/// `_asyncio_future_blocking` as true or false; None for what is no future.
+fn blocking_of(object: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
+    match object.getattr_opt(intern!(object.py(), "_asyncio_future_blocking"))? {
+        Some(blocking) if !blocking.is_none() => blocking.is_truthy().map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn wait_for_foreign<'py>(
+    task: &Bound<'py, Task>,
+    future: &Bound<'py, PyAny>,
+    blocking: bool,
+) -> PyResult<()> {
+    let py = task.py();
+    if !loop_of(future)?.is(&as_future(task).get().ready_loop(py)?) {
+        return complain_about_loop(task, future);
+    }
+    if !blocking {
+        return complain_about_yield(task, future);
+    }
+    #[cfg(Py_3_14)]
+    if let Ok(own) = future.cast::<Future>() {
+        own.get().add_awaited_by(task.as_any())?;
+    }
+    future.setattr(intern!(py, "_asyncio_future_blocking"), false)?;
+    let wakeup = Task::wakeup_function(task)?;
+    let add_done_callback = future.getattr(intern!(py, "add_done_callback"))?;
+    ffi::call_in_context(&add_done_callback, &wakeup, &task.get().ready_context(py)?)?;
+    begin_to_wait(task, future)
+}
+
+/// `future.get_loop()`, or what older futures have instead.
+fn loop_of<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = future.py();
+    match future.getattr_opt(intern!(py, "get_loop"))? {
+        Some(get_loop) => get_loop.call0(),
+        None => future.getattr(intern!(py, "_loop")),
+    }
+}
+
+/// The task is registered with the future: it waits. A cancellation that is due goes on to the
+/// future; if that one refuses, it stays due for the step after the wake-up.
+fn begin_to_wait<'py>(task: &Bound<'py, Task>, future: &Bound<'py, PyAny>) -> PyResult<()> {
+    let py = task.py();
+    drop(task.get().waiter.replace(py, Some(future.clone().unbind())));
+    if task.get().cancellation.get(py).is_due() {
+        let message = as_future(task).get().cancel_message(py);
+        if future.call_method1(intern!(py, "cancel"), (message,))?.is_truthy()? {
+            let cancellation = task.get().cancellation.get(py);
+            task.get().cancellation.set(py, cancellation.transition_to_delivered());
+        }
+    }
+    Ok(())
+}
+
+/// Throws a `RuntimeError` into the coroutine with the next step, so that it learns where it erred.
+fn complain(task: &Bound<'_, Task>, message: &str) -> PyResult<()> {
+    let py = task.py();
+    let error = py.get_type::<PyRuntimeError>().call1((PyString::new(py, message),))?;
+    step::schedule_throw(task, &error)
+}
+
+fn complain_about_loop(task: &Bound<'_, Task>, future: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (task_repr, future_repr) = (task.repr()?, future.repr()?);
+    let message = format!("Task {task_repr} got Future {future_repr} attached to a different loop");
+    complain(task, &message)
+}
+
+fn complain_about_yield(task: &Bound<'_, Task>, future: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (task_repr, future_repr) = (task.repr()?, future.repr()?);
+    let message =
+        format!("yield was used instead of yield from in task {task_repr} with {future_repr}");
+    complain(task, &message)
+}
+
+fn complain_about_object(task: &Bound<'_, Task>, object: &Bound<'_, PyAny>) -> PyResult<()> {
+    let shown = object.repr()?;
+    let message = if ffi::is_generator(object) {
+        let task_repr = task.repr()?;
+        format!(
+            "yield was used instead of yield from for generator in task {task_repr} with {shown}"
+        )
+    } else {
+        format!("Task got bad yield: {shown}")
+    };
+    complain(task, &message)
+}

@@ -1,0 +1,50 @@
+//! The awaited future is done: the task goes on.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::{Task, step};
+use crate::ffi::{self, Callback, Function};
+use crate::future::{self, Future, Retrieved};
+
+/// asyncio shows this name in the callbacks of a future that is awaited.
+static WAKEUP: Function = Function::with_argument::<Wakeup>(c"task_wakeup");
+
+struct Wakeup;
+
+impl Callback for Wakeup {
+    const BODY: fn(&Bound<'_, PyAny>, Option<&Bound<'_, PyAny>>) -> PyResult<()> =
+        |receiver, future| {
+            let task = receiver.cast::<Task>()?;
+            future.map_or(Ok(()), |future| wakeup(task, future))
+        };
+}
+
+impl Task {
+    /// The function that wakes the task when it is called with the future that is done.
+    pub(crate) fn wakeup_function<'py>(task: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        WAKEUP.bind(task.as_any())
+    }
+}
+
+/// Runs the next step with the outcome of the future: an exception is thrown into the coroutine, a
+/// result is left for the iterator that the coroutine awaits.
+fn wakeup<'py>(task: &Bound<'py, Task>, future: &Bound<'py, PyAny>) -> PyResult<()> {
+    #[cfg(Py_3_14)]
+    if let Ok(own) = future.cast::<Future>() {
+        own.get().discard_awaited_by(task.as_any())?;
+    }
+    step::step(task, exception_of(future))
+}
+
+fn exception_of<'py>(future: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let py = future.py();
+    let Some(own) = future::exact(future) else {
+        return ffi::call_method_or_take_raised(future, intern!(py, "result")).err();
+    };
+    match Future::retrieve(own.get(), py) {
+        Ok(Retrieved::Result(_)) => None,
+        Ok(Retrieved::Exception(exception)) => Some(exception),
+        Err(error) => Some(error.into_value(py).into_bound(py).into_any()),
+    }
+}

@@ -1,0 +1,73 @@
+"""Fixtures of the contract tests: every test body runs on the interpreter's classes and on ours."""
+
+import asyncio
+import gc
+
+import pytest
+from support import (
+    IMPLEMENTATIONS,
+    LOOP_KINDS,
+    LoopMissing,
+    Recorder,
+    adopt,
+    collect,
+    implementation,
+    new_loop,
+)
+
+
+def pytest_configure(config):
+    # rloop drops the sockets it wakes itself with, instead of closing them.
+    config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning:rloop.loop")
+
+
+def pytest_collection_finish(session):
+    # What the test run itself is made of never becomes garbage: leave it out of every collection.
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(params=IMPLEMENTATIONS)
+def impl(request):
+    """The classes under test, an `Implementation`: without aioxide the test fails, not skips."""
+    return implementation(request.param)
+
+
+@pytest.fixture
+def errors():
+    """The Recorder that is the exception handler of `loop` and `stock_loop`."""
+    return Recorder()
+
+
+@pytest.fixture(params=LOOP_KINDS)
+def loop_kind(request):
+    """The name of a kind of loop, for `new_loop()`."""
+    return request.param
+
+
+@pytest.fixture
+def loop(loop_kind, impl, errors):
+    """A loop of every kind in turn, making tasks and futures of `impl`."""
+    yield from _supervised(loop_kind, impl, errors)
+
+
+@pytest.fixture
+def stock_loop(impl, errors):
+    """A stock loop, for tests where the kind of loop does not matter."""
+    yield from _supervised("asyncio", impl, errors)
+
+
+def _supervised(kind, impl, errors):
+    """Gives a loop, closes it, and fails where it reported what the test did not take."""
+    try:
+        loop = adopt(new_loop(kind), impl)
+    except LoopMissing as missing:
+        pytest.skip(str(missing))
+    asyncio.set_event_loop(None)
+    loop.set_exception_handler(errors)
+    yield loop
+    collect()
+    if not loop.is_closed():
+        loop.close()
+    collect()
+    assert errors.take() == []

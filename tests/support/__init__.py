@@ -1,0 +1,35 @@
+"""What the contract tests share: implementations, kinds of loops, recorders, child processes."""
+
+from support.child import Outcome, run_child
+from support.implementations import (
+    IMPLEMENTATIONS,
+    BuiltinFuture,
+    BuiltinTask,
+    Implementation,
+    implementation,
+)
+from support.loops import LOOP_KINDS, LoopMissing, adopt, new_loop, run_passes
+from support.minimal_loop import MinimalLoop
+from support.oracle import answer, normalised, same_as_builtin
+from support.recorder import Recorder, collect
+
+__all__ = [
+    "IMPLEMENTATIONS",
+    "LOOP_KINDS",
+    "BuiltinFuture",
+    "BuiltinTask",
+    "Implementation",
+    "LoopMissing",
+    "MinimalLoop",
+    "Outcome",
+    "Recorder",
+    "adopt",
+    "answer",
+    "collect",
+    "implementation",
+    "new_loop",
+    "normalised",
+    "run_child",
+    "run_passes",
+    "same_as_builtin",
+]
