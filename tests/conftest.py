@@ -21,12 +21,6 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning:rloop.loop")
 
 
-def pytest_collection_finish(session):
-    # What the test run itself is made of never becomes garbage: leave it out of every collection.
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(params=IMPLEMENTATIONS)
 def impl(request):
     """The classes under test, an `Implementation`: without aioxide the test fails, not skips."""
@@ -59,6 +53,8 @@ def stock_loop(impl, errors):
 
 def _supervised(kind, impl, errors):
     """Gives a loop, closes it, and fails where it reported what the test did not take."""
+    # What was there before the test is not its garbage: leave it out of the collections below.
+    gc.freeze()
     try:
         loop = adopt(new_loop(kind), impl)
     except LoopMissing as missing:

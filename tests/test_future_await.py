@@ -337,7 +337,6 @@ def a_traceback():
 
 
 THROWN = {
-    "nothing": (),
     "no exception": (3,),
     "class of no exception": (int,),
     "class": (ValueError,),
@@ -354,8 +353,13 @@ THROWN = {
     "instance and value": (ValueError(3), 5),
     "instance, None and traceback": (ValueError(3), None, a_traceback()),
     "no exception in three": (3, 4, None),
-    "too much": (ValueError, 5, None, 4),
 }
+
+
+@pytest.mark.parametrize("arguments", [(), (ValueError, 5, None, 4)], ids=["none", "four"])
+def test_throw_with_a_wrong_number_of_arguments(future, arguments):
+    with pytest.raises(TypeError):
+        future.__await__().throw(*arguments)
 
 
 @pytest.mark.parametrize("arguments", THROWN.values(), ids=THROWN)

@@ -1,11 +1,15 @@
 """asyncio's Task and Future, written in Rust.
 
-`install()` puts the two classes in the place of asyncio's own in the whole process and `uninstall()` takes them out
-again; `installed()` does both around a `with` block. `run()` is `asyncio.run()` on Rust tasks and leaves the process as it
-is; `task_factory` and `eager_task_factory` are for one loop, by `loop.set_task_factory()`. `python -m aioxide program.py`
+`install()` puts the two classes in the place of asyncio's own in the whole process and
+`uninstall()` takes them out again; `installed()` does both around a `with` block. `run()` is
+`asyncio.run()` on Rust tasks and leaves the process as it is; `task_factory` and
+`eager_task_factory` are for one loop, by `loop.set_task_factory()`. `python -m aioxide program.py`
 runs a program that knows nothing of all this.
 """
 
+# Before `_core`, which imports `_asyncio`: where that comes first, asyncio falls back to Python
+# versions of the current task and of all tasks, which built-in tasks know nothing of.
+import asyncio  # noqa: F401
 from typing import NamedTuple
 
 from aioxide._core import Future, Task, __version__, counts
@@ -29,7 +33,7 @@ __all__ = [
 
 
 class Stats(NamedTuple):
-    """How many tasks and futures the Rust classes have made in this process, subclasses included."""
+    """How many tasks and futures the Rust classes and their subclasses have made."""
 
     tasks: int
     futures: int

@@ -2,4 +2,5 @@
 
 from aioxide.command_line import main
 
-main()
+if __name__ == "__main__":
+    main()

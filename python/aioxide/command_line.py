@@ -79,7 +79,7 @@ def _parse(arguments: list[str]) -> Options:
 
 
 def _program(first: str, rest: list[str]) -> Callable[[], None]:
-    """Returns what runs the program that begins with the argument `first`; takes from `rest` what names it."""
+    """Returns what runs the program that `first` begins; takes from `rest` what else names it."""
     if first == "-":
         return partial(launcher.run_stdin, rest)
     if not first.startswith("-"):
@@ -109,7 +109,8 @@ def _fail(message: str) -> NoReturn:
 def _use_uvloop() -> None:
     """Makes every loop that asyncio is asked for one of uvloop's.
 
-    asyncio's own policy is kept but for what it makes, so that `asyncio.get_event_loop()` answers as it always does.
+    asyncio's own policy is kept but for what it makes, so that `asyncio.get_event_loop()` answers
+    as it always does.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # 3.14 deprecates policies

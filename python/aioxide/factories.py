@@ -1,21 +1,23 @@
-"""Task factories, for `loop.set_task_factory()`: one loop on Rust tasks, the rest of the process as it is."""
+"""Task factories, for `loop.set_task_factory()`: one loop on Rust tasks, and no other."""
 
 import asyncio
 import sys
 from asyncio import AbstractEventLoop
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
 from contextvars import Context
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from aioxide._core import Task
 
 _T = TypeVar("_T")
+_Coro: TypeAlias = Coroutine[Any, Any, _T] | Generator[Any, None, _T]
 
 
-def task_factory(loop: AbstractEventLoop, coro: Coroutine[Any, Any, _T], **kwargs: Any) -> Task[_T]:
+def task_factory(loop: AbstractEventLoop, coro: _Coro[_T], **kwargs: Any) -> Task[_T]:
     """Returns a new Rust task that runs `coro` on `loop`.
 
-    `kwargs` are those of `Task`: `name`, `context`, `eager_start`; loops differ in which of them they pass.
+    `kwargs` are those of `Task`: `name`, `context`, `eager_start`; loops differ in which of them
+    they pass.
     """
     task = Task(coro, loop=loop, **kwargs)
     _hide_makers(task, loop)
@@ -23,23 +25,25 @@ def task_factory(loop: AbstractEventLoop, coro: Coroutine[Any, Any, _T], **kwarg
 
 
 def _hide_makers(task: Task[Any], loop: AbstractEventLoop) -> None:
-    """Takes off the task's source traceback the calls that a task made by the loop itself does not show either."""
+    """Ends the task's source traceback where that of a task made by the loop itself ends."""
     if not (calls := task._source_traceback):
         return
     del calls[-1]
-    create_task = getattr(type(loop).create_task, "__code__", None)  # None: not written in Python, and no frame
+    # None where it is not written in Python and so has no line there.
+    create_task = getattr(type(loop).create_task, "__code__", None)
     if create_task and calls and calls[-1].filename == create_task.co_filename:
         del calls[-1]
 
 
 if sys.version_info >= (3, 12):
-    # Made by asyncio's own maker: libraries know an eager factory by the code object that all of those share.
+    # Made by asyncio's own maker: libraries know an eager factory by the code object that all of
+    # those share.
     eager_task_factory = asyncio.create_eager_task_factory(Task)
 else:
 
     def eager_task_factory(
         loop: AbstractEventLoop,
-        coro: Coroutine[Any, Any, _T],
+        coro: _Coro[_T],
         *,
         name: str | None = None,
         context: Context | None = None,

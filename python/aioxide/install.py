@@ -1,7 +1,8 @@
-"""Putting the Rust classes in the place of asyncio's own, in the whole process, and taking them out again.
+"""Putting the Rust classes in the place of asyncio's own in a process, and taking them out again.
 
-asyncio's modules and everything that looks its classes up there when it needs them follow at once. The loops of uvloop and
-rloop look them up only once, when they are imported: those are handled in `loops.py`.
+asyncio's modules and everything that looks its classes up there when it needs them follow at once.
+The loops of uvloop and rloop look them up only once, when they are imported: those are handled in
+`loops.py`.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ _replaced: list[tuple[ModuleType, str, object]] = []
 
 
 def install() -> None:
-    """Makes `asyncio.Task` and `asyncio.Future` the Rust classes in this process; does nothing where they are already.
+    """Makes `asyncio.Task` and `asyncio.Future` the Rust classes in this process, if they are not.
 
     Tasks and futures that exist stay what they are, and so does a task factory that a loop has.
     """
@@ -34,7 +35,8 @@ def install() -> None:
 def uninstall() -> None:
     """Puts back what `install()` has replaced; does nothing where nothing is installed.
 
-    Rust tasks that exist go on to their end. A name that holds something else than what `install()` put there is left.
+    Rust tasks that exist go on to their end. A name that holds something else than what `install()`
+    put there is left.
     """
     with _lock:
         if _replaced:
@@ -44,7 +46,7 @@ def uninstall() -> None:
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """A context manager: the Rust classes are installed within it, and afterwards only if they were before."""
+    """A context manager: installed within it, and afterwards only if that was so before."""
     before = bool(_replaced)
     install()
     try:
@@ -72,7 +74,7 @@ def _restore() -> None:
 def _on_rust(stock: type) -> type:
     """Returns the class `stock`, a subclass of the built-in Future, over the Rust one instead.
 
-    The methods are the same code; only `__class__`, which `super()` reads, is the new class in them.
+    The methods are the same code; only their `__class__`, which `super()` reads, is the new class.
     """
     hidden = ("__dict__", "__weakref__")
     members = {name: value for name, value in vars(stock).items() if name not in hidden}
@@ -93,14 +95,14 @@ def _with_class(method: FunctionType, owner: type) -> FunctionType:
     return copy
 
 
-# By the name that each goes under, in whichever of asyncio's modules have that name. The names that say which kind they
-# are, such as `_PyTask` and `_CTask`, keep meaning that kind.
+# By the name that each goes under, in whichever of asyncio's modules have that name. The names that
+# say which kind they are, such as `_PyTask` and `_CTask`, keep meaning that kind.
 _replacements: dict[str, Any] = {
     "Future": _core.Future,
     "Task": _core.Task,
     "eager_task_factory": eager_task_factory,
-    # What `asyncio.gather()` returns: an `asyncio.Future` before and after.
-    "_GatheringFuture": _on_rust(tasks._GatheringFuture),
+    # What `asyncio.gather()` returns, which has to be an `asyncio.Future`.
+    "_GatheringFuture": _on_rust(vars(tasks)["_GatheringFuture"]),
 } | {
     name: getattr(_core, name)
     for name in ("future_add_to_awaited_by", "future_discard_from_awaited_by")

@@ -1,7 +1,8 @@
-"""Running a program as `python` runs it: the same `__main__`, `sys.argv`, `sys.path`, exit status and tracebacks.
+"""Running a program as `python` does: same `__main__`, `sys.argv`, `sys.path`, status, tracebacks.
 
-What ends the program (`SystemExit`, Ctrl-C or an error) is left to the interpreter, which deals with it after this module
-as it does after the program alone. This module only takes its own frames out of the traceback before it is printed.
+What ends the program (`SystemExit`, Ctrl-C or an error) is left to the interpreter, which deals
+with it after this module as it does after the program alone. This module only takes its own frames
+out of the traceback before it is printed.
 """
 
 import builtins
@@ -21,16 +22,18 @@ _run_module_as_main: Callable[..., None] = runpy._run_module_as_main  # type: ig
 
 
 def launch(program: Callable[[], None]) -> None:
-    """Calls `program`, which is one of the functions below, and lets what it raises go on to the interpreter."""
+    """Calls `program`, one of the functions below; what it raises goes on to the interpreter."""
     try:
         program()
+    except SystemExit:
+        raise
     except BaseException as error:
         _hide_our_frames(error)
         raise
 
 
 def run_script(script: str, arguments: list[str]) -> None:
-    """Runs a file, or the `__main__.py` of a directory or a zip file; SystemExit(2) where there is none."""
+    """Runs a file, or the `__main__.py` in a directory or zip file; SystemExit if there is none."""
     main = _begin([script, *arguments])
     path = os.path.join(os.getcwd(), script)
     if get_importer(path) is not None:
@@ -73,7 +76,7 @@ def run_stdin(arguments: list[str]) -> None:
 
 
 def _begin(argv: list[str]) -> dict[str, Any]:
-    """Sets `sys.argv` and empties `__main__`, which is this package's until now; returns its namespace."""
+    """Sets `sys.argv`, makes `__main__` what it is before a program, returns its namespace."""
     sys.argv = argv
     main = vars(sys.modules["__main__"])
     for name in [name for name in main if not name.startswith("__")] + ["__file__", "__cached__"]:
@@ -89,7 +92,7 @@ def _begin(argv: list[str]) -> dict[str, Any]:
 
 
 def _search_first(path: str, *, always: bool = False) -> None:
-    """Makes `path` the first of `sys.path`; where python is told to keep that safe (`-P`), only if `always`."""
+    """Puts `path` first in `sys.path`; under `python -P` only if `always`."""
     if not sys.flags.safe_path:
         sys.path[0] = path
     elif always:
@@ -99,14 +102,13 @@ def _search_first(path: str, *, always: bool = False) -> None:
 def _read(path: str) -> tuple[CodeType, type[SourceFileLoader | SourcelessFileLoader]]:
     try:
         with io.open_code(path) as file:
-            if code := read_code(file):
-                return code, SourcelessFileLoader
-            file.seek(0)
             source = file.read()
     except OSError as error:
         reason = f"[Errno {error.errno}] {error.strerror}"
         sys.stderr.write(f"{sys.orig_argv[0]}: can't open file {path!r}: {reason}\n")
         sys.exit(2)
+    if code := read_code(io.BytesIO(source)):  # a .pyc file
+        return code, SourcelessFileLoader
     return compile(source, path, "exec", dont_inherit=True), SourceFileLoader
 
 
@@ -119,14 +121,14 @@ def _run_file(code: CodeType, path: str, main: dict[str, Any]) -> None:
 
 
 def _let_tracebacks_show(source: str, code: CodeType) -> None:
-    """Gives `linecache` the lines of code that is in no file, where the interpreter does so (3.13 and later)."""
+    """Gives `linecache` the lines of code that is in no file, as the interpreter does from 3.13."""
     if register := getattr(linecache, "_register_code", None):
         by_code = hasattr(linecache, "_interactive_cache")  # 3.13.0 has it by file name
         register(code if by_code else code.co_filename, source, code.co_filename)
 
 
 def _hide_our_frames(error: BaseException) -> None:
-    """Sees to it that `sys.excepthook`, whatever it is by now, is called with the program's own traceback."""
+    """Sees to it that `sys.excepthook`, whatever it is, gets the program's own traceback."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_frame.f_globals is globals():
         traceback = traceback.tb_next
@@ -138,7 +140,7 @@ def _hide_our_frames(error: BaseException) -> None:
         try:
             hook(kind, value, traceback)
         except Exception as failure:
-            # The interpreter would report it in these words, but with the line above in the traceback.
+            # As the interpreter reports it, but without the line above in the traceback.
             failure.__traceback__ = failure.__traceback__ and failure.__traceback__.tb_next
             _print("Error in sys.excepthook:", failure)
             _print("\nOriginal exception was:", value)

@@ -1,11 +1,12 @@
 """Loops that look asyncio's classes up when they are imported, not when they make a task.
 
-Such a loop goes on making the tasks and futures that were in force at its import. When others come into force, its class is
-given a `create_task()` and a `create_future()` that look them up at each call, and loses them again when the first are
-back. Only loops known by name are touched, and only where the program has imported them: any other needs a task factory.
+Such a loop goes on making the tasks and futures that were in force at its import. When others come
+into force, its class is given a `create_task()` and a `create_future()` that look them up at each
+call, and loses them again when the first are back. Only loops known by name are touched, and only
+where the program has imported them: any other needs a task factory.
 
-What a loop makes for its own use, such as the future that a lookup of a host name waits for, is out of reach and stays
-of the class it found.
+What a loop makes for its own use, such as the future that a lookup of a host name waits for, is out
+of reach and stays of the class it found.
 """
 
 import asyncio
@@ -18,12 +19,13 @@ from typing import Any, TypeAlias
 _Coro: TypeAlias = Coroutine[Any, Any, Any]
 _Method: TypeAlias = Callable[..., Any]
 
-# Loop classes that look up at each call now: name of each method, the method, and the class's own before it, if any.
+# Loop classes that look up at each call now: name of each method, the method, and the class's own
+# before it, if any.
 _overridden: dict[type, list[tuple[str, _Method, _Method | None]]] = {}
 
 
 def switch() -> None:
-    """Brings the imported loops into line; to be called each time that other classes have come into force."""
+    """Brings the imported loops into line, each time that other classes have come into force."""
     for package, (class_name, make_create_task) in _KNOWN.items():
         loop_class = getattr(sys.modules.get(package), class_name, None)
         if loop_class in _overridden:

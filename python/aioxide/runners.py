@@ -1,29 +1,35 @@
 """`run()`: `asyncio.run()` on Rust tasks, with the process left as it is."""
 
 import asyncio
+import sys
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeAlias, TypeVar
 
 from aioxide.factories import eager_task_factory, task_factory
 
 _T = TypeVar("_T")
+if sys.version_info >= (3, 14):
+    _Main: TypeAlias = Awaitable[_T]
+else:
+    _Main: TypeAlias = Coroutine[Any, Any, _T]
 
 # Read before anything can have been installed in its place.
 _ASYNCIO_EAGER_TASK_FACTORY = getattr(asyncio, "eager_task_factory", None)
 
 
 def run(
-    main: Coroutine[Any, Any, _T],
+    main: _Main[_T],
     *,
     debug: bool | None = None,
     loop_factory: Callable[[], AbstractEventLoop] | None = None,
 ) -> _T:
     """Runs `main` on a new event loop whose tasks are Rust tasks, and returns its result.
 
-    All else is as `asyncio.run()` has it in this version of Python: what it takes and refuses, Ctrl-C, what is cancelled
-    and closed at the end. `loop_factory` makes the loop, also on 3.11. A loop that comes with a task factory keeps it,
-    but for asyncio's eager one, which becomes the eager one of this package.
+    All else is as `asyncio.run()` has it in this version of Python: what it takes and refuses,
+    Ctrl-C, what is cancelled and closed at the end. `loop_factory` makes the loop, also on 3.11. A
+    loop that comes with a task factory keeps it, but for asyncio's eager one, which becomes the
+    eager one of this package.
     """
     if asyncio._get_running_loop() is not None:
         raise RuntimeError("asyncio.run() cannot be called from a running event loop")

@@ -222,7 +222,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for CallbackContext<'py> {
 #[pymethods]
 impl Future {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(*, loop=None)")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self::unready()
     }

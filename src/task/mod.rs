@@ -88,10 +88,24 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     cancel::prepare(py)
 }
 
+/// A flag as C code takes it: any object, asked for its truth value.
+struct TruthValue(bool);
+
+impl<'py> FromPyObject<'_, 'py> for TruthValue {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        object.is_truthy().map(Self)
+    }
+}
+
 #[pymethods]
 impl Task {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(
+        signature = (*_args, **_kwargs),
+        text_signature = "(coro, *, loop=None, name=None, context=None, eager_start=False)"
+    )]
     fn new(
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
@@ -99,16 +113,18 @@ impl Task {
         PyClassInitializer::from(Future::unready()).add_subclass(Self::unready())
     }
 
-    #[pyo3(signature = (coro, *, r#loop=None, name=None, context=None, eager_start=false))]
+    #[pyo3(
+        signature = (coro, *, r#loop=None, name=None, context=None, eager_start=TruthValue(false)),
+    )]
     fn __init__<'py>(
         slf: &Bound<'py, Self>,
         coro: Bound<'py, PyAny>,
         r#loop: Option<Bound<'py, PyAny>>,
         name: Option<Bound<'py, PyAny>>,
         context: Option<Bound<'py, PyAny>>,
-        eager_start: bool,
+        eager_start: TruthValue,
     ) -> PyResult<()> {
-        create::initialise(slf, coro, r#loop, name, context, eager_start)
+        create::initialise(slf, coro, r#loop, name, context, eager_start.0)
     }
 
     /// Ask the task to cancel itself: `CancelledError(msg)` is thrown into its coroutine at the
