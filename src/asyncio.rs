@@ -67,6 +67,9 @@ pub(crate) fn asyncio(_py: Python<'_>) -> &'static Asyncio {
 
 impl Asyncio {
     fn new(py: Python<'_>) -> PyResult<Self> {
+        // `_asyncio` must not be imported first: it would import asyncio, which would find it half
+        // made and fall back to its classes in Python.
+        PyModule::import(py, "asyncio")?;
         let find = |module: &str, name: &str| -> PyResult<Py<PyAny>> {
             PyModule::import(py, module)?.getattr(name).map(Bound::unbind)
         };

@@ -75,9 +75,11 @@ def _on_rust(stock: type) -> type:
     """Returns the class `stock`, a subclass of the built-in Future, over the Rust one instead.
 
     The methods are the same code; only their `__class__`, which `super()` reads, is the new class.
+    Instances pass for those of `stock`, as Rust futures pass for built-in ones.
     """
     hidden = ("__dict__", "__weakref__")
     members = {name: value for name, value in vars(stock).items() if name not in hidden}
+    members["__class__"] = property(lambda self: stock)
     rust = type(stock.__name__, (_core.Future,), members)
     for name, method in members.items():
         if isinstance(method, FunctionType) and method.__closure__:

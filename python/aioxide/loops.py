@@ -43,9 +43,9 @@ def _override(loop_class: type, name: str, method: _Method) -> None:
 
 
 def _restore(loop_class: type) -> None:
-    for name, method, own in _overridden.pop(loop_class):
-        if vars(loop_class).get(name) is not method:
-            continue  # somebody has wrapped ours since, which is right at any time
+    if any(vars(loop_class).get(name) is not method for name, method, _ in _overridden[loop_class]):
+        return  # somebody has wrapped ours since: they stay, since they are right at any time
+    for name, _, own in _overridden.pop(loop_class):
         if own is None:
             delattr(loop_class, name)
         else:

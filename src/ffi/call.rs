@@ -12,7 +12,7 @@ use super::error::take_raised;
 /// At most this many positional arguments: a receiver and two more.
 const MOST_ARGUMENTS: usize = 3;
 
-fn context_keyword<'py>(py: Python<'py>) -> PyResult<&'py Bound<'py, PyTuple>> {
+fn context_keyword(py: Python<'_>) -> PyResult<&Bound<'_, PyTuple>> {
     static NAMES: PyOnceLock<Py<PyTuple>> = PyOnceLock::new();
     let names = NAMES.get_or_try_init(py, || {
         PyTuple::new(py, [PyString::intern(py, "context")]).map(Bound::unbind)

@@ -111,6 +111,12 @@ pub(crate) fn set_cause_and_context(exception: &Bound<'_, PyAny>, reason: Bound<
     }
 }
 
+#[cfg(Py_3_14)]
+unsafe extern "C" {
+    /// Public since 3.13; PyO3 does not declare it.
+    fn PyErr_FormatUnraisable(format: *const std::ffi::c_char, ...);
+}
+
 /// Reports an error that has no caller to go to, from a call of `function`.
 pub(crate) fn unraisable(error: PyErr, function: &Bound<'_, PyAny>) {
     let py = function.py();
@@ -118,7 +124,7 @@ pub(crate) fn unraisable(error: PyErr, function: &Bound<'_, PyAny>) {
     // SAFETY: attached, an exception is set, and the one argument is what `%R` asks for.
     #[cfg(Py_3_14)]
     unsafe {
-        ffi::PyErr_FormatUnraisable(
+        PyErr_FormatUnraisable(
             c"Exception ignored while calling asyncio function %R".as_ptr(),
             function.as_ptr(),
         );

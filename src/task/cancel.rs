@@ -33,18 +33,21 @@ pub(super) fn cancel<'py>(
     message: Option<Bound<'py, PyAny>>,
 ) -> PyResult<bool> {
     let py = task.py();
-    let Some(mut waiter) = request(task) else { return Ok(false) };
+    if !request(task) {
+        return Ok(false);
+    }
     let mut last = task.clone();
     let mut walk = CycleDetector::starting_at(task);
     let taken = loop {
-        let Some(future) = waiter else { break false };
+        let Some(future) = last.get().waiter.bound(py) else { break false };
         let Some(next) = cancelled_by_us(&future)? else {
             let answer = future.call_method1(intern!(py, "cancel"), (&message,))?;
             break answer.is_truthy()?;
         };
         walk.visit(&next)?;
-        let Some(its_waiter) = request(&next) else { break false };
-        waiter = its_waiter;
+        if !request(&next) {
+            break false;
+        }
         last = next;
     };
     if !taken {
@@ -55,16 +58,16 @@ pub(super) fn cancel<'py>(
     Ok(true)
 }
 
-/// Counts the request and says what the task awaits (perhaps nothing); None if it is done.
-fn request<'py>(task: &Bound<'py, Task>) -> Option<Option<Bound<'py, PyAny>>> {
+/// Counts the request; false if the task is done.
+fn request(task: &Bound<'_, Task>) -> bool {
     let py = task.py();
     let this = task.get();
     as_future(task).get().forget_exception_log(py);
     if as_future(task).get().life(py) != Life::Pending {
-        return None;
+        return false;
     }
     this.cancellation.set(py, this.cancellation.get(py).transition_to_requested());
-    Some(this.waiter.bound(py))
+    true
 }
 
 /// The future as a task of ours, if `future.cancel()` would run this very code: neither a subclass

@@ -57,14 +57,11 @@ fn fill(
         this.coroutine.replace(py, Some(coroutine.unbind())),
     );
     drop(former);
-    let name = match name {
-        Some(name) => Some(name_from(name)?.unbind()),
-        None => {
-            this.name_number.set(py, registry::next_name());
-            None
-        }
-    };
-    drop(this.name.replace(py, name));
+    let name = name.map(name_from).transpose()?;
+    if name.is_none() {
+        this.name_number.set(py, registry::next_name());
+    }
+    drop(this.name.replace(py, name.map(Bound::unbind)));
     Ok(())
 }
 

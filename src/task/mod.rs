@@ -146,6 +146,7 @@ impl Task {
 
     /// Refused: a task's result is what its coroutine returns.
     #[pyo3(signature = (result, /))]
+    #[allow(clippy::unused_self)] // a method of the class all the same
     fn set_result(&self, result: Bound<'_, PyAny>) -> PyResult<()> {
         let _ = result;
         Err(PyRuntimeError::new_err("Task does not support set_result operation"))
@@ -153,6 +154,7 @@ impl Task {
 
     /// Refused: a task's exception is what its coroutine raises.
     #[pyo3(signature = (exception, /))]
+    #[allow(clippy::unused_self)] // a method of the class all the same
     fn set_exception(&self, exception: Bound<'_, PyAny>) -> PyResult<()> {
         let _ = exception;
         Err(PyRuntimeError::new_err("Task does not support set_exception operation"))

@@ -122,7 +122,7 @@ fn fail<'py>(task: &Bound<'py, Task>, exception: Bound<'py, PyAny>) -> PyResult<
 fn already_done(task: &Bound<'_, Task>, exception: Option<Bound<'_, PyAny>>) -> PyErr {
     let py = task.py();
     let describe = || -> PyResult<PyErr> {
-        let shown = exception.map_or_else(|| py.None().into_bound(py), |exception| exception);
+        let shown = exception.unwrap_or_else(|| py.None().into_bound(py));
         let message = format!("__step(): already done: {} {}", task.repr()?, shown.repr()?);
         Ok(future::invalid_state(py, message))
     };

@@ -1,0 +1,52 @@
+# aioxide: the commands a developer needs. PYTHON= selects the interpreter, VENV= the environment.
+
+PYTHON ?= python3
+VENV ?= .venv
+SPEED ?= 5
+
+BIN = $(VENV)/bin
+# The Rust tests embed the interpreter: cargo has to build for it, and to find its library.
+CARGO = env -u VIRTUAL_ENV PYO3_PYTHON="$(CURDIR)/$(BIN)/python" \
+	LD_LIBRARY_PATH="$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_config_var("LIBDIR"))')" \
+	cargo
+
+.PHONY: help demo test pytest rust-checks python-checks clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/made-for ## run the 22 tutorial examples on Rust tasks (SPEED=1: at their own pace)
+	@echo "building and installing aioxide into $(VENV) …"
+	$(BIN)/python -m pip install --quiet .[uvloop]
+	$(BIN)/python examples/demo.py --speed $(SPEED)
+
+test: $(VENV)/made-for ## build, install and check everything
+	@echo "building and installing aioxide and what its tests need into $(VENV) …"
+	$(BIN)/python -m pip install --quiet .[test]
+	$(MAKE) --no-print-directory rust-checks python-checks pytest
+
+rust-checks: ## rustfmt, clippy, cargo test
+	cargo fmt --check
+	$(CARGO) clippy --quiet --all-targets -- --deny warnings
+	$(CARGO) test --quiet
+
+python-checks: ## ruff, mypy, stubs against the module
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest --concise aioxide
+
+pytest: ## the Python tests, on the installed package
+	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+# The environment is made anew when another interpreter is asked for.
+$(VENV)/made-for: FORCE
+	@wanted=$$($(PYTHON) -c 'import sys; print(sys.version, sys.base_prefix)') && \
+	if [ "$$(cat $@ 2>/dev/null)" != "$$wanted" ]; then \
+		echo "making $(VENV) with $$($(PYTHON) --version)"; \
+		rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) && echo "$$wanted" > $@; \
+	fi
+FORCE:
+
+clean: ## remove the environments and what was built
+	rm -rf .venv* target dist .pytest_cache .mypy_cache .ruff_cache
