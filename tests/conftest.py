@@ -46,6 +46,14 @@ def loop(loop_kind, impl, errors):
 
 
 @pytest.fixture
+def strict_loop(loop, loop_kind):
+    """A loop of every kind that refuses calls once it is closed, and that SystemExit leaves."""
+    if loop_kind == "rloop":
+        pytest.skip("rloop takes calls when it is closed, and only reports SystemExit")
+    return loop
+
+
+@pytest.fixture
 def stock_loop(impl, errors):
     """A stock loop, for tests where the kind of loop does not matter."""
     yield from _supervised("asyncio", impl, errors)

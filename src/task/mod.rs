@@ -8,10 +8,11 @@
 //!
 //! Verbs have files: `create.rs` makes a task, `step.rs` runs one step, `suspend.rs` deals with what
 //! the coroutine yielded, `wakeup.rs` goes on when the awaited future is done, `cancel.rs` cancels,
-//! `eager.rs` runs the first step at once. The fields are written by those files only.
+//! `eager.rs` runs the first step at once, `describe.rs` puts a task into words. The fields are written by those files only.
 
 mod cancel;
 mod create;
+mod describe;
 mod eager;
 mod step;
 mod suspend;
@@ -207,7 +208,7 @@ impl Task {
     }
 
     fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        asyncio(slf.py()).task_repr.bind(slf.py()).call1((slf,))
+        describe::describe(slf)
     }
 
     fn __del__(slf: &Bound<'_, Self>) {
