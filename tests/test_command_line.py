@@ -434,6 +434,17 @@ def test_stats_are_the_last_line(tmp_path, rest, status, output):
         assert outcome.stderr == output
 
 
+def test_stats_with_standard_error_closed(tmp_path):
+    command = [sys.executable, "-m", "aioxide", "--stats", "-c", MAKE]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" 2>&-', "sh", *command],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    assert done.stdout == b""
+
+
 def test_no_stats_unless_asked_for(tmp_path):
     assert run(tmp_path, "-m", "aioxide", "-c", MAKE) == (0, "", "")
 

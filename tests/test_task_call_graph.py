@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import re
 import sys
 
 import pytest
@@ -51,12 +50,12 @@ def test_awaited_by_several(stock_loop, impl):
     assert not future._asyncio_awaited_by
 
 
-def test_awaited_by_is_a_copy(stock_loop, impl):
+def test_awaited_by_cannot_be_changed(stock_loop, impl):
     future = impl.Future(loop=stock_loop)
     task = impl.Task(waiting(future), loop=stock_loop)
     run_passes(stock_loop)
-    future._asyncio_awaited_by.clear()
-    assert future._asyncio_awaited_by == {task}
+    assert future._asyncio_awaited_by == frozenset({task})
+    assert isinstance(future._asyncio_awaited_by, frozenset)
     with pytest.raises(AttributeError):
         future._asyncio_awaited_by = None
     future.set_result(None)
@@ -143,8 +142,8 @@ def graph_in_force(impl, program):
     def look(future=None):
         graph = asyncio.capture_call_graph(future)
         seen.append(names(graph) if graph else graph)
-        text = normalised(asyncio.format_call_graph(future))
-        seen.append(re.sub(r"(Task|id)\(name=", "(name=", text))
+        # Those who await one future are a set: their order is not the same each time.
+        seen.append(sorted(normalised(asyncio.format_call_graph(future)).splitlines()))
 
     with supervised_loop(impl) as (loop, reports), impl.in_force():
         loop.set_task_factory(None)
@@ -165,10 +164,10 @@ def test_graph_of_the_current_task(impl):
 
         await inner()
 
-    (graph, text) = assert_same_graph(impl, program)
+    graph, text = assert_same_graph(impl, program)
     assert graph[0] == "main"
     assert graph[1][-2:] == ["inner", "program"]
-    assert "main" in text
+    assert "* Task(name='main', id=0x…)" in text
 
 
 def test_graph_of_tasks_that_await_each_other(impl):
@@ -202,7 +201,7 @@ def test_graph_of_another_task(impl):
         look(task)
 
     of_task, _, of_future, _, after, _ = assert_same_graph(impl, program)
-    assert of_task == ("waiter", ["outer", "waiting"], []) or of_task[1] == ["waiting", "outer"]
+    assert of_task == ("waiter", ["waiting", "outer"], [])
     assert of_future[0] == "future"
     assert [awaiter[0] for awaiter in of_future[2]] == ["waiter"]
     assert after == ("waiter", [], [])

@@ -7,9 +7,6 @@
 runs a program that knows nothing of all this.
 """
 
-# Before `_core`, which imports `_asyncio`: where that comes first, asyncio falls back to Python
-# versions of the current task and of all tasks, which built-in tasks know nothing of.
-import asyncio  # noqa: F401
 from typing import NamedTuple
 
 from aioxide._core import Future, Task, __version__, counts

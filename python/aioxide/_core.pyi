@@ -14,6 +14,8 @@ from traceback import StackSummary
 from types import FrameType, GenericAlias
 from typing import Any, Generic, Literal, Self, TextIO, TypeAlias, TypeVar
 
+from typing_extensions import disjoint_base
+
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 
@@ -29,6 +31,7 @@ __version__: str
 def counts() -> tuple[int, int]:
     """Returns how many tasks, and how many other futures, this process has made so far."""
 
+@disjoint_base
 class Future(asyncio.Future[_T]):
     """A result that is not there yet: pending, then finished or cancelled, once.
 
@@ -135,7 +138,10 @@ class Future(asyncio.Future[_T]):
         def _asyncio_awaited_by(self) -> frozenset[asyncio.Future[Any]] | None:
             """The futures, mostly tasks, that wait for this one; None where there are none."""
 
-class Task(Future[_T_co], asyncio.Task[_T_co], Generic[_T_co]):  # type: ignore[type-var]
+# To be ignored: that asyncio.Task, too, has a memory layout of its own; and that a task gives only
+# what it is declared for, while a future also takes it: `set_result()` of a task only raises.
+@disjoint_base
+class Task(Future[_T_co], asyncio.Task[_T_co], Generic[_T_co]):  # type: ignore[misc, type-var]
     """A future that runs a coroutine on an event loop.
 
     `loop` is the running loop by default, `name` is `Task-N`, `context` a copy of the current one.

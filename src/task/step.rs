@@ -123,7 +123,8 @@ fn already_done(task: &Bound<'_, Task>, exception: Option<Bound<'_, PyAny>>) -> 
     let py = task.py();
     let describe = || -> PyResult<PyErr> {
         let shown = exception.unwrap_or_else(|| py.None().into_bound(py));
-        let message = format!("__step(): already done: {} {}", task.repr()?, shown.repr()?);
+        let step = if cfg!(Py_3_14) { "__step" } else { "_step" };
+        let message = format!("{step}(): already done: {} {}", task.repr()?, shown.repr()?);
         Ok(future::invalid_state(py, message))
     };
     describe().unwrap_or_else(|error| error)

@@ -1,0 +1,263 @@
+"""Chains of 100,000 tasks and futures: finished, cancelled, dropped, without the C stack's help.
+
+Each runs in a process of its own, where a crash is a failure like any other.
+"""
+
+import sys
+
+import pytest
+from support import implementation, run_child
+
+# `reports` is what the loop's exception handler heard, without the futures it was about.
+PREPARE = """
+import asyncio, gc, warnings
+
+DEPTH = 100_000
+loop = asyncio.new_event_loop()
+reports = []
+loop.set_exception_handler(lambda loop, context: reports.append(context["message"]))
+
+def run_once():
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+
+async def link(below):
+    return await below
+
+def suspended_chain():
+    bottom = head = asyncio.Future(loop=loop)
+    for _ in range(DEPTH):
+        head = asyncio.Task(link(head), loop=loop)
+    run_once()
+    return bottom, head
+"""
+
+FINISHED = """
+bottom, head = suspended_chain()
+bottom.set_result("passed all the way up")
+print(loop.run_until_complete(head))
+"""
+
+FAILED = """
+bottom, head = suspended_chain()
+bottom.set_exception(LookupError("passed all the way up"))
+try:
+    loop.run_until_complete(head)
+except LookupError as error:
+    print(error)
+"""
+
+CANCELLED_AT_THE_BOTTOM = """
+bottom, head = suspended_chain()
+bottom.cancel()
+try:
+    loop.run_until_complete(head)
+except asyncio.CancelledError:
+    print("passed all the way up")
+"""
+
+DROPPED = """
+bottom, head = suspended_chain()
+del bottom, head
+gc.collect()
+print(len(reports), set(reports))
+"""
+
+DROPPED_WITH_THE_LOOP = """
+bottom, head = suspended_chain()
+loop.close()
+del bottom, head, loop
+gc.collect()
+print(len(reports), set(reports))
+"""
+
+# Tasks that finish futures by callbacks, futures that other tasks wait for.
+DROPPED_MIXED = """
+last = asyncio.Future(loop=loop)
+for _ in range(DEPTH // 2):
+    task = asyncio.Task(link(last), loop=loop)
+    last = asyncio.Future(loop=loop)
+    task.add_done_callback(last.set_result)
+    last.task = task
+run_once()
+del last, task
+gc.collect()
+print(len(reports), set(reports))
+"""
+
+FINISHED_TASKS = """
+async def give(value):
+    return value
+
+task = None
+for number in range(DEPTH):
+    task = asyncio.Task(give(task), loop=loop)
+run_once()
+run_once()
+assert task.done()
+del task
+print("dropped", reports)
+"""
+
+NEVER_STARTED = """
+warnings.simplefilter("ignore", RuntimeWarning)
+task = None
+for number in range(DEPTH):
+    task = asyncio.Task(link(task), loop=loop)
+del task
+loop.close()
+print(len(reports), set(reports))
+"""
+
+RESULTS = """
+future = None
+for _ in range(DEPTH):
+    outer = asyncio.Future(loop=loop)
+    outer.set_result(future)
+    future = outer
+del future, outer
+print("dropped", reports)
+"""
+
+EXCEPTIONS = """
+future = None
+for _ in range(DEPTH):
+    outer = asyncio.Future(loop=loop)
+    outer.set_exception(ValueError(future))
+    future = outer
+del future, outer
+print(len(reports), set(reports))
+"""
+
+CALLBACKS = """
+future = asyncio.Future(loop=loop)
+for _ in range(DEPTH):
+    inner = asyncio.Future(loop=loop)
+    inner.add_done_callback(future.set_result)
+    future = inner
+del future, inner
+print("dropped", reports)
+"""
+
+ATTRIBUTES = """
+future = None
+for _ in range(DEPTH):
+    outer = asyncio.Future(loop=loop)
+    outer.inner = future
+    future = outer
+del future, outer
+print("dropped", reports)
+"""
+
+ITERATORS = """
+iterator = None
+for _ in range(DEPTH):
+    future = asyncio.Future(loop=loop)
+    future.inner = iterator
+    iterator = future.__await__()
+del future, iterator
+print("dropped", reports)
+"""
+
+SUBCLASSES = """
+class Promise(asyncio.Future):
+    pass
+
+future = None
+for _ in range(DEPTH):
+    outer = Promise(loop=loop)
+    outer.set_result(future)
+    future = outer
+del future, outer
+print("dropped", reports)
+"""
+
+LEFT_AT_EXIT = """
+bottom, head = suspended_chain()
+print("exiting")
+"""
+
+PENDING = "{'Task was destroyed but it is pending!'}"
+
+PROGRAMS = {
+    "finished": (FINISHED, "passed all the way up\n"),
+    "failed": (FAILED, "passed all the way up\n"),
+    "cancelled at the bottom": (CANCELLED_AT_THE_BOTTOM, "passed all the way up\n"),
+    "dropped": (DROPPED, f"100000 {PENDING}\n"),
+    "dropped with the loop": (DROPPED_WITH_THE_LOOP, f"100000 {PENDING}\n"),
+    "dropped mixed": (DROPPED_MIXED, f"50000 {PENDING}\n"),
+    "finished tasks": (FINISHED_TASKS, "dropped []\n"),
+    "results": (RESULTS, "dropped []\n"),
+    "exceptions": (EXCEPTIONS, "100000 {'Future exception was never retrieved'}\n"),
+    "callbacks": (CALLBACKS, "dropped []\n"),
+    "attributes": (ATTRIBUTES, "dropped []\n"),
+    "iterators": (ITERATORS, "dropped []\n"),
+    "subclasses": (SUBCLASSES, "dropped []\n"),
+    "left at exit": (LEFT_AT_EXIT, "exiting\n"),
+}
+
+
+@pytest.mark.parametrize(("program", "output"), PROGRAMS.values(), ids=PROGRAMS)
+def test_chain(impl, program, output):
+    assert run_child(PREPARE + program, impl) == (0, output, "")
+
+
+@pytest.mark.skipif(
+    (3, 12) <= sys.version_info < (3, 14), reason="crashes the built-in class of this version"
+)
+def test_chain_of_tasks_that_never_started_on_the_builtin_class():
+    outcome = run_child(PREPARE + NEVER_STARTED, implementation("builtin"))
+    assert outcome == (0, f"100000 {PENDING}\n", "")
+
+
+def test_chain_of_tasks_that_never_started():
+    outcome = run_child(PREPARE + NEVER_STARTED, implementation("rust"))
+    assert outcome == (0, f"100000 {PENDING}\n", "")
+
+
+# The built-in class walks these by recursion, and gives up.
+
+CANCELLED = """
+bottom, head = suspended_chain()
+assert head.cancel("from the head") is True
+assert bottom.cancelled()
+try:
+    loop.run_until_complete(head)
+except asyncio.CancelledError as error:
+    print("cancelled:", error)
+assert asyncio.all_tasks(loop) == set()
+loop.close()
+del bottom, head
+gc.collect()
+print(reports)
+"""
+
+CANCELLED_MANY_TIMES = """
+bottom, head = suspended_chain()
+for _ in range(3):
+    assert head.cancel()
+print(bottom.cancelled(), head.cancelling())
+"""
+
+CLEANED_UP_BY_RUN = """
+async def main():
+    tasks = [asyncio.create_task(link(asyncio.get_running_loop().create_future()))]
+    for _ in range(DEPTH):
+        tasks.append(asyncio.create_task(link(tasks[-1])))
+    await asyncio.sleep(0)
+    return tasks
+
+tasks = asyncio.run(main())
+print(len(tasks), all(task.cancelled() for task in tasks))
+"""
+
+DEEP = {
+    "cancelled": (CANCELLED, "cancelled: from the head\n[]\n"),
+    "cancelled many times": (CANCELLED_MANY_TIMES, "True 3\n"),
+    "cleaned up by run()": (CLEANED_UP_BY_RUN, "100001 True\n"),
+}
+
+
+@pytest.mark.parametrize(("program", "output"), DEEP.values(), ids=DEEP)
+def test_chain_cancelled_from_its_head(program, output):
+    assert run_child(PREPARE + program, implementation("rust")) == (0, output, "")
