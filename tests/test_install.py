@@ -503,10 +503,12 @@ loop.set_task_factory(None)
 
 async def made_in_debug_mode():
     loop.set_debug(True)
-    for task in loop.create_task(read()), asyncio.create_task(read(), name="named"):
-        frames = task._source_traceback or []
+    future = loop.create_future()
+    future.set_result(None)
+    for made in future, loop.create_task(read()), asyncio.create_task(read(), name="named"):
+        frames = made._source_traceback or []
         print([(os.path.basename(frame.filename), frame.lineno) for frame in frames])
-        await task
+        await made
     loop.set_debug(False)
 
 loop.run_until_complete(made_in_debug_mode())

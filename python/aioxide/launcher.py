@@ -5,7 +5,6 @@ with it after this module as it does after the program alone. This module only t
 out of the traceback before it is printed.
 """
 
-import builtins
 import io
 import linecache
 import os
@@ -26,7 +25,7 @@ def launch(program: Callable[[], None]) -> None:
     try:
         program()
     except SystemExit:
-        raise
+        raise  # no traceback is printed
     except BaseException as error:
         _hide_our_frames(error)
         raise
@@ -81,13 +80,7 @@ def _begin(argv: list[str]) -> dict[str, Any]:
     main = vars(sys.modules["__main__"])
     for name in [name for name in main if not name.startswith("__")] + ["__file__", "__cached__"]:
         main.pop(name, None)
-    main.update(
-        __doc__=None,
-        __package__=None,
-        __loader__=BuiltinImporter,
-        __spec__=None,
-        __builtins__=builtins,
-    )
+    main.update(__doc__=None, __package__=None, __loader__=BuiltinImporter, __spec__=None)
     return main
 
 

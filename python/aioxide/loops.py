@@ -11,7 +11,7 @@ of reach and stays of the class it found.
 
 import asyncio
 import sys
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeAlias
@@ -52,9 +52,12 @@ def _restore(loop_class: type) -> None:
             setattr(loop_class, name, own)
 
 
-def _create_future(self: AbstractEventLoop) -> Future[Any]:
+def _create_future(self: AbstractEventLoop) -> Any:
     """Returns a new future on this loop."""
-    return asyncio.futures.Future(loop=self)
+    future: Any = asyncio.futures.Future(loop=self)
+    if future._source_traceback:
+        del future._source_traceback[-1]
+    return future
 
 
 def _uvloop_create_task(original: _Method) -> _Method:

@@ -103,7 +103,7 @@ unsafe fn call(
 }
 
 /// A panic as the exception that PyO3's own entry points make of it.
-fn panicked(payload: &(dyn Any + Send)) -> PyErr {
+pub(super) fn panicked(payload: &(dyn Any + Send)) -> PyErr {
     let message = payload
         .downcast_ref::<String>()
         .map(String::as_str)

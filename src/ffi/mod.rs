@@ -4,6 +4,7 @@
 //! through what is exported here; `unsafe` ends at this border.
 
 mod call;
+mod construct;
 mod context;
 mod coroutine;
 mod dealloc;
@@ -14,6 +15,7 @@ mod function;
 pub(crate) use call::{
     call_in_context, call_method_in_context, call_method_or_take_raised, same_or_equal,
 };
+pub(crate) use construct::{Arguments, Construct, Signature, install_constructor};
 pub(crate) use context::{EnteredContext, copy_current_context};
 pub(crate) use coroutine::{Progress, is_generator, is_native_coroutine, send, throw};
 pub(crate) use dealloc::{Lifecycle, OriginalDealloc, install_lifecycle};

@@ -15,9 +15,12 @@ mod iterator;
 mod outcome;
 pub(crate) mod report;
 
+use std::ptr;
+
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyGenericAlias, PyList, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 
@@ -28,7 +31,9 @@ pub(crate) use outcome::{
 };
 
 use crate::asyncio::asyncio;
-use crate::ffi::{self, Field, Lifecycle, OriginalDealloc, SharedField};
+use crate::ffi::{
+    self, Arguments, Construct, Field, Lifecycle, OriginalDealloc, SharedField, Signature,
+};
 use crate::registry;
 use crate::state::Life;
 use crate::task::Task;
@@ -123,7 +128,7 @@ impl Future {
     }
 
     /// `__init__` of both classes: forgets what was, finds the loop, notes where this is.
-    pub(crate) fn initialise(
+    pub(crate) fn start(
         &self,
         event_loop: Option<Bound<'_, PyAny>>,
         py: Python<'_>,
@@ -205,6 +210,11 @@ pub(crate) fn assign_class(object: &Bound<'_, PyAny>, class: Bound<'_, PyAny>) -
     descriptor.call_method1(intern!(py, "__set__"), (object, class)).map(drop)
 }
 
+/// An argument that stands for nothing when it is None.
+pub(crate) fn given(argument: Option<Bound<'_, PyAny>>) -> Option<Bound<'_, PyAny>> {
+    argument.filter(|argument| !argument.is_none())
+}
+
 /// `context=` as `add_done_callback` takes it: without one, the current context is copied.
 pub(crate) enum CallbackContext<'py> {
     Current,
@@ -227,11 +237,13 @@ impl Future {
         Self::unready()
     }
 
-    #[pyo3(signature = (*, r#loop=None))]
-    fn __init__(&self, py: Python<'_>, r#loop: Option<Bound<'_, PyAny>>) -> PyResult<()> {
-        self.initialise(r#loop, py)?;
-        registry::count_future();
-        Ok(())
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __init__<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<()> {
+        Self::initialise_from(slf, args, kwargs)
     }
 
     /// Return the result.
@@ -455,6 +467,39 @@ impl Future {
     fn __clear__(&self, py: Python<'_>) {
         let mut held = Vec::new();
         self.unload_into(py, &mut held);
+    }
+}
+
+impl Construct for Future {
+    fn signature() -> &'static Signature {
+        static SIGNATURE: Signature = Signature::new(0, &["loop"]);
+        &SIGNATURE
+    }
+
+    fn builtin(py: Python<'_>) -> &Bound<'_, PyAny> {
+        asyncio(py).future_class.bind(py)
+    }
+
+    fn offsets() -> &'static PyOnceLock<Vec<usize>> {
+        static OFFSETS: PyOnceLock<Vec<usize>> = PyOnceLock::new();
+        &OFFSETS
+    }
+
+    fn addresses(this: &Bound<'_, Self>) -> Vec<usize> {
+        vec![ptr::from_ref(this.get()) as usize]
+    }
+
+    unsafe fn write_unready(mut places: impl Iterator<Item = *mut u8>) {
+        let place = places.next().map(<*mut u8>::cast::<Self>);
+        // SAFETY: the caller gives the place of this value in new memory.
+        place.into_iter().for_each(|place| unsafe { place.write(Self::unready()) });
+    }
+
+    fn initialise<'py>(this: &Bound<'py, Self>, arguments: Arguments<'py>) -> PyResult<()> {
+        let [event_loop, ..] = arguments;
+        this.get().start(given(event_loop), this.py())?;
+        registry::count_future();
+        Ok(())
     }
 }
 

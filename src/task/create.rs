@@ -7,32 +7,29 @@ use pyo3::types::PyString;
 
 use super::{Task, as_future, eager, step};
 use crate::asyncio::asyncio;
-use crate::ffi;
+use crate::ffi::{self, Arguments};
+use crate::future::given;
 use crate::registry;
 use crate::state::Cancellation;
 
 /// `Task.__init__`
-pub(super) fn initialise<'py>(
-    task: &Bound<'py, Task>,
-    coroutine: Bound<'py, PyAny>,
-    event_loop: Option<Bound<'py, PyAny>>,
-    name: Option<Bound<'py, PyAny>>,
-    context: Option<Bound<'py, PyAny>>,
-    eager_start: bool,
-) -> PyResult<()> {
+pub(super) fn initialise<'py>(task: &Bound<'py, Task>, arguments: Arguments<'py>) -> PyResult<()> {
     let py = task.py();
-    as_future(task).get().initialise(event_loop, py)?;
+    let [coroutine, event_loop, name, context, eager_start] = arguments;
+    let coroutine = coroutine.unwrap_or_else(|| py.None().into_bound(py)); // the signature has it
+    let eager_start = eager_start.map_or(Ok(false), |flag| flag.is_truthy())?;
+    as_future(task).get().start(given(event_loop), py)?;
     let event_loop = as_future(task).get().ready_loop(py)?;
     if !is_coroutine(&coroutine)? {
         task.get().log_destroy_pending.set(py, false);
         let message = format!("a coroutine was expected, got {}", coroutine.repr()?);
         return Err(PyTypeError::new_err(message));
     }
-    let context = match context {
+    let context = match given(context) {
         Some(context) => context,
         None => ffi::copy_current_context(py)?,
     };
-    fill(task, coroutine, context, name)?;
+    fill(task, coroutine, context, given(name))?;
     registry::count_task();
     if eager_start && event_loop.call_method0(intern!(py, "is_running"))?.is_truthy()? {
         return eager::start(task, &event_loop);

@@ -18,14 +18,20 @@ mod step;
 mod suspend;
 mod wakeup;
 
+use std::ptr;
+
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyTypeInfo, PyVisit};
 
 use crate::asyncio::asyncio;
-use crate::ffi::{Field, Lifecycle, OriginalDealloc, SharedField, install_lifecycle};
+use crate::ffi::{
+    Arguments, Construct, Field, Lifecycle, OriginalDealloc, SharedField, Signature,
+    install_constructor, install_lifecycle,
+};
 use crate::future::{Future, assign_class, report};
 use crate::state::{Cancellation, Life};
 
@@ -86,18 +92,9 @@ fn as_future<'a, 'py>(task: &'a Bound<'py, Task>) -> &'a Bound<'py, Future> {
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     install_lifecycle::<Future>(py);
     install_lifecycle::<Task>(py);
+    install_constructor::<Future>(py)?;
+    install_constructor::<Task>(py)?;
     cancel::prepare(py)
-}
-
-/// A flag as C code takes it: any object, asked for its truth value.
-struct TruthValue(bool);
-
-impl<'py> FromPyObject<'_, 'py> for TruthValue {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        object.is_truthy().map(Self)
-    }
 }
 
 #[pymethods]
@@ -114,18 +111,13 @@ impl Task {
         PyClassInitializer::from(Future::unready()).add_subclass(Self::unready())
     }
 
-    #[pyo3(
-        signature = (coro, *, r#loop=None, name=None, context=None, eager_start=TruthValue(false)),
-    )]
+    #[pyo3(signature = (*args, **kwargs))]
     fn __init__<'py>(
         slf: &Bound<'py, Self>,
-        coro: Bound<'py, PyAny>,
-        r#loop: Option<Bound<'py, PyAny>>,
-        name: Option<Bound<'py, PyAny>>,
-        context: Option<Bound<'py, PyAny>>,
-        eager_start: TruthValue,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<()> {
-        create::initialise(slf, coro, r#loop, name, context, eager_start.0)
+        Self::initialise_from(slf, args, kwargs)
     }
 
     /// Ask the task to cancel itself: `CancelledError(msg)` is thrown into its coroutine at the
@@ -268,6 +260,40 @@ impl Task {
     fn __clear__(&self, py: Python<'_>) {
         let mut held = Vec::new();
         self.unload_into(py, &mut held);
+    }
+}
+
+impl Construct for Task {
+    fn signature() -> &'static Signature {
+        static SIGNATURE: Signature =
+            Signature::new(1, &["coro", "loop", "name", "context", "eager_start"]);
+        &SIGNATURE
+    }
+
+    fn builtin(py: Python<'_>) -> &Bound<'_, PyAny> {
+        asyncio(py).task_class.bind(py)
+    }
+
+    fn offsets() -> &'static PyOnceLock<Vec<usize>> {
+        static OFFSETS: PyOnceLock<Vec<usize>> = PyOnceLock::new();
+        &OFFSETS
+    }
+
+    fn addresses(this: &Bound<'_, Self>) -> Vec<usize> {
+        vec![ptr::from_ref(as_future(this).get()) as usize, ptr::from_ref(this.get()) as usize]
+    }
+
+    unsafe fn write_unready(mut places: impl Iterator<Item = *mut u8>) {
+        // SAFETY: the caller gives the places of these two values, in this order, in new memory.
+        unsafe {
+            Future::write_unready(places.by_ref().take(1));
+            let place = places.next().map(<*mut u8>::cast::<Self>);
+            place.into_iter().for_each(|place| place.write(Self::unready()));
+        }
+    }
+
+    fn initialise<'py>(this: &Bound<'py, Self>, arguments: Arguments<'py>) -> PyResult<()> {
+        create::initialise(this, arguments)
     }
 }
 

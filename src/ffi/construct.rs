@@ -1,0 +1,229 @@
+//! Calling a class: `Task(coro, loop=loop)` with nothing made on the way but the object.
+//!
+//! PyO3 lets a class be called through `__new__` and `__init__`, each with a tuple and a dict of
+//! arguments, and allocates through `object.__new__`, which on 3.11 and 3.12 also makes the
+//! instance's `__dict__`. A `tp_vectorcall` on the type (never inherited: subclasses go the long way)
+//! takes the arguments where the caller has them and allocates with `tp_alloc`. Both ways read their
+//! arguments by one [`Signature`].
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{ptr, slice};
+
+use pyo3::PyClass;
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use super::function::panicked;
+
+/// No signature of ours is longer.
+const MOST_PARAMETERS: usize = 5;
+
+/// What was given for each parameter.
+pub(crate) type Arguments<'py> = [Option<Bound<'py, PyAny>>; MOST_PARAMETERS];
+
+/// The parameters of a class, the positional ones (all of them required) first.
+pub(crate) struct Signature {
+    names: &'static [&'static str],
+    positional: usize,
+    /// The names as Python strings; a keyword at a call is the same object nearly always.
+    interned: PyOnceLock<Vec<Py<PyString>>>,
+}
+
+/// The arguments do not fit the parameters.
+pub(crate) struct Mismatch;
+
+impl Signature {
+    pub(crate) const fn new(positional: usize, names: &'static [&'static str]) -> Self {
+        assert!(names.len() <= MOST_PARAMETERS);
+        Self { names, positional, interned: PyOnceLock::new() }
+    }
+
+    /// Reads the arguments as `__init__(self, *args, **kwargs)` gets them.
+    pub(crate) fn read<'py>(
+        &self,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> Result<Arguments<'py>, Mismatch> {
+        self.assign(args.py(), args.iter(), kwargs.into_iter().flatten())
+    }
+
+    fn assign<'py>(
+        &self,
+        py: Python<'py>,
+        positional: impl Iterator<Item = Bound<'py, PyAny>>,
+        keywords: impl Iterator<Item = (Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+    ) -> Result<Arguments<'py>, Mismatch> {
+        let mut arguments = Arguments::default();
+        for (index, value) in positional.enumerate() {
+            if index >= self.positional {
+                return Err(Mismatch);
+            }
+            arguments[index] = Some(value);
+        }
+        for (name, value) in keywords {
+            let place = &mut arguments[self.place_of(py, &name).ok_or(Mismatch)?];
+            if place.replace(value).is_some() {
+                return Err(Mismatch);
+            }
+        }
+        let complete = arguments[..self.positional].iter().all(Option::is_some);
+        if complete { Ok(arguments) } else { Err(Mismatch) }
+    }
+
+    fn place_of(&self, py: Python<'_>, name: &Bound<'_, PyAny>) -> Option<usize> {
+        let interned = self.interned.get_or_init(py, || {
+            self.names.iter().map(|name| PyString::intern(py, name).unbind()).collect()
+        });
+        let same = interned.iter().position(|known| known.as_ptr() == name.as_ptr());
+        same.or_else(|| {
+            let name = name.cast::<PyString>().ok()?.to_str().ok()?;
+            self.names.iter().position(|known| *known == name)
+        })
+    }
+}
+
+/// A class of ours that takes the place of a built-in one and is made as that one is.
+pub(crate) trait Construct: PyClass<Frozen = True> + Sync {
+    fn signature() -> &'static Signature;
+
+    /// The class whose words are used when the arguments are wrong.
+    fn builtin(py: Python<'_>) -> &Bound<'_, PyAny>;
+
+    /// Where the values of the class and its bases are in an object.
+    fn offsets() -> &'static PyOnceLock<Vec<usize>>;
+
+    /// The addresses of those values in an object that is there.
+    fn addresses(this: &Bound<'_, Self>) -> Vec<usize>;
+
+    /// Writes values that are not initialised yet to these places.
+    ///
+    /// # Safety
+    /// The addresses are those of an object that has just been allocated, in the order of
+    /// `addresses`.
+    unsafe fn write_unready(places: impl Iterator<Item = *mut u8>);
+
+    /// `__init__`
+    fn initialise<'py>(this: &Bound<'py, Self>, arguments: Arguments<'py>) -> PyResult<()>;
+
+    /// `__init__` as subclasses call it.
+    fn initialise_from<'py>(
+        this: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<()> {
+        match Self::signature().read(args, kwargs) {
+            Ok(arguments) => Self::initialise(this, arguments),
+            Err(Mismatch) => Err(builtin_complaint(Self::builtin(this.py()), args, kwargs)),
+        }
+    }
+}
+
+/// The error that the built-in class has for arguments that do not fit: it is asked.
+fn builtin_complaint(
+    builtin: &Bound<'_, PyAny>,
+    args: &Bound<'_, PyTuple>,
+    kwargs: Option<&Bound<'_, PyDict>>,
+) -> PyErr {
+    let py = builtin.py();
+    let asked = builtin
+        .call_method1(intern!(py, "__new__"), (builtin,))
+        .and_then(|blank| blank.call_method(intern!(py, "__init__"), args, kwargs));
+    asked.err().unwrap_or_else(|| PyTypeError::new_err("wrong arguments"))
+}
+
+/// Puts the short way on the type of `T`. Once, when the module is made.
+pub(crate) fn install_constructor<T: Construct>(py: Python<'_>) -> PyResult<()> {
+    let class = py.get_type::<T>();
+    let specimen = class.call_method1(intern!(py, "__new__"), (&class,))?.cast_into::<T>()?;
+    let start = specimen.as_ptr() as usize;
+    let offsets = T::addresses(&specimen).into_iter().map(|address| address - start).collect();
+    let _ = T::offsets().set(py, offsets);
+    // SAFETY: the type is ready and used by no other thread yet; the slot is a plain pointer.
+    unsafe { (*class.as_type_ptr()).tp_vectorcall = Some(construct::<T>) };
+    Ok(())
+}
+
+/// A new object of exactly `T`, not initialised.
+fn allocate<T: Construct>(py: Python<'_>) -> PyResult<Bound<'_, T>> {
+    let class = T::type_object_raw(py);
+    // SAFETY: attached. What `tp_alloc` returns is zeroed, which is what PyO3 takes for an empty
+    // dict and no weak references; what else an object of `T` consists of is written to the offsets
+    // that a specimen has shown, before anything else can look at it.
+    unsafe {
+        let alloc = (*class).tp_alloc.unwrap_or(ffi::PyType_GenericAlloc);
+        let object = Bound::from_owned_ptr_or_err(py, alloc(class, 0))?;
+        let offsets = T::offsets().get(py).map_or(&[][..], Vec::as_slice);
+        T::write_unready(offsets.iter().map(|offset| object.as_ptr().cast::<u8>().add(*offset)));
+        Ok(object.cast_into_unchecked())
+    }
+}
+
+unsafe extern "C" fn construct<T: Construct>(
+    _class: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    flagged_count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter calls this attached, with borrowed positional arguments, then those of
+    // the keywords that the tuple `names` (or NULL) gives. It is only on the type of `T` itself.
+    unsafe {
+        Python::attach_unchecked(|py| {
+            let positional = ffi::PyVectorcall_NARGS(flagged_count).cast_unsigned();
+            let names = Bound::from_borrowed_ptr_or_opt(py, names)
+                .map(|names| names.cast_into_unchecked::<PyTuple>());
+            let count = positional + names.as_ref().map_or(0, |names| names.len());
+            let values = match count {
+                0 => &[],
+                _ => slice::from_raw_parts(arguments, count),
+            };
+            let made = catch_unwind(AssertUnwindSafe(|| {
+                make::<T>(py, &values[..positional], &values[positional..], names.as_ref())
+            }));
+            match made.unwrap_or_else(|payload| Err(panicked(payload.as_ref()))) {
+                Ok(object) => object.into_ptr(),
+                Err(error) => {
+                    error.restore(py);
+                    ptr::null_mut()
+                }
+            }
+        })
+    }
+}
+
+/// # Safety
+/// The values are borrowed objects, and `names` has as many names as there are `keywords`.
+unsafe fn make<'py, T: Construct>(
+    py: Python<'py>,
+    positional: &[*mut ffi::PyObject],
+    keywords: &[*mut ffi::PyObject],
+    names: Option<&Bound<'py, PyTuple>>,
+) -> PyResult<Bound<'py, T>> {
+    // SAFETY: the caller vouches for the pointers.
+    let bound = |value: &*mut ffi::PyObject| unsafe { Bound::from_borrowed_ptr(py, *value) };
+    let names = || names.into_iter().flat_map(|names| names.iter());
+    let read = T::signature().assign(
+        py,
+        positional.iter().map(bound),
+        names().zip(keywords.iter().map(bound)),
+    );
+    match read {
+        Ok(arguments) => {
+            let object = allocate::<T>(py)?;
+            T::initialise(&object, arguments)?;
+            Ok(object)
+        }
+        Err(Mismatch) => {
+            let args = PyTuple::new(py, positional.iter().map(bound))?;
+            let kwargs = PyDict::new(py);
+            for (name, value) in names().zip(keywords.iter().map(bound)) {
+                kwargs.set_item(name, value)?;
+            }
+            Err(builtin_complaint(T::builtin(py), &args, Some(&kwargs)))
+        }
+    }
+}
