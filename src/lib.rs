@@ -18,6 +18,7 @@ mod schedule;
 mod state;
 mod task;
 
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 
 /// The Rust core of aioxide.
@@ -38,11 +39,15 @@ pub mod _core {
     #[allow(non_upper_case_globals)]
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
-    use super::{Bound, PyModule, PyResult};
+    use super::{Bound, PyImportError, PyModule, PyResult};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crate::asyncio::look_up(module.py())?;
-        crate::task::prepare(module.py())
+        let py = module.py();
+        if !crate::ffi::is_main_interpreter(py) {
+            return Err(PyImportError::new_err("aioxide does not support sub-interpreters"));
+        }
+        crate::asyncio::look_up(py)?;
+        crate::task::prepare(py)
     }
 }

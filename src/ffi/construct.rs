@@ -1,10 +1,14 @@
 //! Calling a class: `Task(coro, loop=loop)` with nothing made on the way but the object.
 //!
 //! PyO3 lets a class be called through `__new__` and `__init__`, each with a tuple and a dict of
-//! arguments, and allocates through `object.__new__`, which on 3.11 and 3.12 also makes the
-//! instance's `__dict__`. A `tp_vectorcall` on the type (never inherited: subclasses go the long way)
-//! takes the arguments where the caller has them and allocates with `tp_alloc`. Both ways read their
-//! arguments by one [`Signature`].
+//! arguments, and allocates through `object.__new__`, which refuses abstract classes and on 3.11 and
+//! 3.12 also makes the instance's `__dict__`. The built-in classes do neither. So the type gets
+//!
+//! - a `tp_new` that only allocates, for subclasses, and
+//! - a `tp_vectorcall`, for the class itself (it is never inherited), which takes the arguments where
+//!   the caller has them.
+//!
+//! Both ways to initialise read their arguments by one [`Signature`].
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{ptr, slice};
@@ -143,23 +147,51 @@ pub(crate) fn install_constructor<T: Construct>(py: Python<'_>) -> PyResult<()> 
     let start = specimen.as_ptr() as usize;
     let offsets = T::addresses(&specimen).into_iter().map(|address| address - start).collect();
     let _ = T::offsets().set(py, offsets);
-    // SAFETY: the type is ready and used by no other thread yet; the slot is a plain pointer.
-    unsafe { (*class.as_type_ptr()).tp_vectorcall = Some(construct::<T>) };
+    // SAFETY: the type is ready and used by no other thread yet; the slots are plain pointers.
+    unsafe {
+        (*class.as_type_ptr()).tp_new = Some(new::<T>);
+        (*class.as_type_ptr()).tp_vectorcall = Some(construct::<T>);
+        ffi::PyType_Modified(class.as_type_ptr());
+    }
     Ok(())
 }
 
-/// A new object of exactly `T`, not initialised.
-fn allocate<T: Construct>(py: Python<'_>) -> PyResult<Bound<'_, T>> {
-    let class = T::type_object_raw(py);
+/// A new object of `class`, not initialised.
+///
+/// # Safety
+/// `class` is the type of `T` or of a subclass.
+unsafe fn allocate<T: Construct>(
+    py: Python<'_>,
+    class: *mut ffi::PyTypeObject,
+) -> PyResult<Bound<'_, T>> {
     // SAFETY: attached. What `tp_alloc` returns is zeroed, which is what PyO3 takes for an empty
     // dict and no weak references; what else an object of `T` consists of is written to the offsets
-    // that a specimen has shown, before anything else can look at it.
+    // that a specimen has shown (they are the same in a subclass, whose own part comes behind),
+    // before anything else can look at it.
     unsafe {
         let alloc = (*class).tp_alloc.unwrap_or(ffi::PyType_GenericAlloc);
         let object = Bound::from_owned_ptr_or_err(py, alloc(class, 0))?;
         let offsets = T::offsets().get(py).map_or(&[][..], Vec::as_slice);
         T::write_unready(offsets.iter().map(|offset| object.as_ptr().cast::<u8>().add(*offset)));
         Ok(object.cast_into_unchecked())
+    }
+}
+
+unsafe extern "C" fn new<T: Construct>(
+    class: *mut ffi::PyTypeObject,
+    _args: *mut ffi::PyObject,
+    _kwargs: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter calls this attached, for the type of `T` or a subclass. Nothing in it
+    // panics.
+    unsafe {
+        Python::attach_unchecked(|py| match allocate::<T>(py, class) {
+            Ok(object) => object.into_ptr(),
+            Err(error) => {
+                error.restore(py);
+                ptr::null_mut()
+            }
+        })
     }
 }
 
@@ -213,7 +245,8 @@ unsafe fn make<'py, T: Construct>(
     );
     match read {
         Ok(arguments) => {
-            let object = allocate::<T>(py)?;
+            // SAFETY: the class is that of `T`.
+            let object = unsafe { allocate::<T>(py, T::type_object_raw(py))? };
             T::initialise(&object, arguments)?;
             Ok(object)
         }

@@ -33,8 +33,9 @@ pub(crate) trait Lifecycle: PyClass<Frozen = True> + Sync {
     /// Runs once, before the object is taken apart, and may make it live on (PEP 442).
     fn finalise(this: &Bound<'_, Self>);
 
-    /// Moves the Python objects that are held to `queue`, dropping none of them.
-    fn unload(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>);
+    /// Moves the Python objects that are held to `queue`, dropping none of them. The object is dying:
+    /// no reference to it may be made.
+    fn unload(this: &Bound<'_, Self>, queue: &mut Vec<Py<PyAny>>);
 }
 
 /// A place for the deallocation function that PyO3 put on the type.
@@ -89,7 +90,7 @@ unsafe extern "C" fn dealloc<T: Lifecycle>(object: *mut ffi::PyObject) {
             // Borrowed, so that the count of the dying object stays at zero.
             let this = Borrowed::from_ptr(py, object).cast_unchecked::<T>();
             // Without a queue (its thread is ending) the object is taken apart as deep as it goes.
-            let _ = QUEUE.try_with(|queue| this.get().unload(py, &mut queue.borrow_mut()));
+            let _ = QUEUE.try_with(|queue| T::unload(&this, &mut queue.borrow_mut()));
         }
         nest(py, || original(object));
     }

@@ -11,6 +11,7 @@ mod dealloc;
 mod error;
 mod field;
 mod function;
+mod interpreter;
 
 pub(crate) use call::{
     call_in_context, call_method_in_context, call_method_or_take_raised, same_or_equal,
@@ -25,3 +26,4 @@ pub(crate) use error::{
 };
 pub(crate) use field::{Field, SharedField, Traverse};
 pub(crate) use function::{Callback, Function, implementation_of};
+pub(crate) use interpreter::is_main_interpreter;

@@ -513,7 +513,7 @@ impl Lifecycle for Future {
         report::never_retrieved(this);
     }
 
-    fn unload(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>) {
-        self.unload_into(py, queue);
+    fn unload(this: &Bound<'_, Self>, queue: &mut Vec<Py<PyAny>>) {
+        this.get().unload_into(this.py(), queue);
     }
 }

@@ -307,8 +307,9 @@ impl Lifecycle for Task {
         finalise(this);
     }
 
-    fn unload(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>) {
-        self.unload_into(py, queue);
+    fn unload(this: &Bound<'_, Self>, queue: &mut Vec<Py<PyAny>>) {
+        this.get().unload_into(this.py(), queue);
+        as_future(this).get().unload_into(this.py(), queue);
     }
 }
 

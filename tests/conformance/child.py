@@ -1,11 +1,11 @@
-"""Runs one module of `test.test_asyncio` and writes what happened, for `children.py` to read.
+"""Runs one module of the interpreter's asyncio tests and writes down what happened.
 
 usage: child.py MODULE CLASSES TIMEOUT RECORD
 
-CLASSES is "built-in", or the module that has the `Task` and the `Future` to take their place.
-After TIMEOUT seconds the process dumps its threads' tracebacks and ends. RECORD is the file
-written, a JSON object a line: each line is there as soon as what it tells has happened, so that a
-process that dies leaves a record of how far it came.
+CLASSES is "built-in", or the name of the module that has the `Task` and the `Future` to take their
+place. After TIMEOUT seconds the process ends with the tracebacks of its threads. RECORD is the file
+to write, a JSON object a line: `bound`, then `started` and `test` of each test in turn, `finished`.
+Each is written at once, so that a process that dies leaves a record of how far it came.
 """
 
 import asyncio
@@ -13,156 +13,176 @@ import faulthandler
 import importlib
 import json
 import os
+import signal
 import sys
 import traceback
 import unittest
-import warnings
 from asyncio import futures, tasks
-from types import ModuleType
 
 import _asyncio
 
-# What the tests take asyncio's classes from, and put others in the place of for a while.
-_AWAITED_BY = ("future_add_to_awaited_by", "future_discard_from_awaited_by")
-_NAMES = ("Task", "Future", "_CTask", "_CFuture", *_AWAITED_BY, *("_c_" + n for n in _AWAITED_BY))
+PACKAGE = "test.test_asyncio"
+AWAITED_BY = ("future_add_to_awaited_by", "future_discard_from_awaited_by")
 
 
-def main() -> None:
-    """Does what the module's docstring says, by `sys.argv`."""
-    name, classes, timeout, path = sys.argv[1:]
+def main():
+    """Does what the docstring of this module says."""
+    module, classes, timeout, path = sys.argv[1:]
     faulthandler.dump_traceback_later(float(timeout), exit=True)
-    task, future = _asyncio.Task, _asyncio.Future
-    if classes != "built-in":
-        task, future = bind(importlib.import_module(classes))
-    _refuse_resources()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background processes
+    task, future = bind(classes) if classes != "built-in" else (_asyncio.Task, _asyncio.Future)
+    refuse_resources()
+    suite = load(f"{PACKAGE}.{module}")
     with open(path, "a", buffering=1, encoding="utf-8") as file:
-        module = importlib.import_module(f"test.test_asyncio.{name}")
-        suite = unittest.defaultTestLoader.loadTestsFromModule(module)
-        record = Record(file, Bindings())
-        record.write(bound=bound(module, task, future))
+        record = Record(file)
+        sys.unraisablehook = record.add_unraisable
+        record.write(bound=bound(suite, task, future))
         suite.run(record)
         record.write(finished=True)
 
 
-def bind(classes: ModuleType) -> tuple[type, type]:
-    """Puts `classes.Task` and `classes.Future` in the place of the built-in ones; returns them.
+def bind(classes):
+    """Puts the `Task` and the `Future` of a module in the place of the built-in ones; returns them.
 
-    Before the tests are imported: the cases they have for the built-in classes, which find these
-    under names of their own, become cases for ours.
+    Also under the names that the tests know the built-in ones by, and before the tests are
+    imported: so the cases made for those classes become cases for these.
     """
-    import aioxide
-
-    aioxide.install()
+    importlib.import_module("aioxide").install()
+    ours = importlib.import_module(classes)
     for module in (asyncio, tasks, futures):
-        for name in ("Task", "Future"):
-            if hasattr(module, name):
-                setattr(module, name, getattr(classes, name))
-    tasks._CTask, futures._CFuture = classes.Task, classes.Future
-    for name in _AWAITED_BY:
+        for name in {"Task", "Future"} & set(vars(module)):
+            setattr(module, name, getattr(ours, name))
+    tasks._CTask, futures._CFuture = ours.Task, ours.Future
+    for name in AWAITED_BY:
         if hasattr(futures, name):
             setattr(futures, f"_c_{name}", getattr(futures, name))
-    return classes.Task, classes.Future
+    return ours.Task, ours.Future
 
 
-def bound(module: ModuleType, task: type, future: type) -> list[str]:
-    """Returns the attributes of test cases in `module` that are these classes or built on them."""
-    cases = [value for value in vars(module).values() if isinstance(value, type)]
+def refuse_resources():
+    """No network, and nothing else that the interpreter's own test command needs `-u` for."""
+    from test import support
+
+    support.use_resources = {}
+
+
+def load(name):
+    """Returns the tests of a module; a single skipped one if it is not for this platform."""
+    try:
+        module = importlib.import_module(name)
+    except unittest.SkipTest as skip:
+        test = unittest.FunctionTestCase(unittest.skip(str(skip))(lambda: None))
+        test.id = lambda: name
+        return unittest.TestSuite([test])
+    return unittest.defaultTestLoader.loadTestsFromModule(module)
+
+
+def bound(suite, *classes):
+    """Returns `Case.attribute` for what test cases have that is, or is built on, these classes."""
     return sorted(
         f"{case.__name__}.{name}"
-        for case in cases
-        if issubclass(case, unittest.TestCase)
+        for case in {type(test) for test in flat(suite)}
         for name in dir(case)
-        if {task, future} & set(getattr(getattr(case, name), "__mro__", ()))
+        if {*classes} & {*getattr(getattr(case, name), "__mro__", ())}
     )
 
 
-class Bindings:
-    """What asyncio's modules have under the names that tests change."""
-
-    def __init__(self) -> None:
-        self._values = [
-            (module, name, vars(module)[name])
-            for module in (asyncio, tasks, futures)
-            for name in _NAMES
-            if name in vars(module)
-        ]
-
-    def restore(self) -> None:
-        """Brings back what was there when this was made: there are tests that forget to."""
-        for module, name, value in self._values:
-            setattr(module, name, value)
+def flat(suite):
+    """Yields the tests of a suite and of the suites in it."""
+    for item in suite:
+        yield from flat(item) if isinstance(item, unittest.TestSuite) else [item]
 
 
 class Record(unittest.TestResult):
-    """Writes each test's outcome as soon as it is known."""
+    """Writes the outcome of each test as soon as it is known."""
 
-    def __init__(self, file, bindings):
+    def __init__(self, file):
         super().__init__()
         self._file = file
         self._process = os.getpid()
-        self._bindings = bindings
-        self._begin()
+        self._bindings = bindings()
+        self._running = None
+        self._begin(None)
 
     def write(self, **entry):
-        if os.getpid() == self._process:  # some tests fork
+        if os.getpid() == self._process:  # there are tests that fork
             self._file.write(json.dumps(entry) + "\n")
 
     def startTest(self, test):
         super().startTest(test)
-        self._bindings.restore()
-        self._begin()
+        for module, name, value in self._bindings:  # there are tests that leave others behind
+            setattr(module, name, value)
+        self._begin(test)
         self.write(started=test.id())
 
     def stopTest(self, test):
         super().stopTest(test)
-        made = [now - before for now, before in zip(made_so_far(), self._made_before, strict=True)]
-        made[-1] -= 1  # the one that counted
-        outcome = "failed" if self._details else "skipped" if self._skipped else "passed"
-        detail = "\n".join(self._details or self._skipped)
-        self.write(test=test.id(), outcome=outcome, detail=detail, made=made)
+        self._end(test)
 
-    def _begin(self):
-        self._details, self._skipped = [], []
-        self._made_before = made_so_far()
-
-    def addFailure(self, test, err):
-        self._details.append(f"{test}\n" + "".join(traceback.format_exception(*err)))
-        if not isinstance(test, unittest.TestCase):  # a failed setUpClass() and the like
-            self.write(test=test.id(), outcome="failed", detail=self._details[-1])
-
-    addError = addFailure
-
-    def addSubTest(self, test, subtest, err):
-        if err is not None:
-            self.addFailure(subtest, err)
-
-    def addSkip(self, test, reason):
-        self._skipped.append(reason)
-
-    def addUnexpectedSuccess(self, test):
-        self._details.append("unexpected success")
-
-
-def made_so_far() -> tuple[int, int, int]:
-    """Returns how many tasks and futures have been made of ours, and how many built-in tasks."""
-    aioxide = sys.modules.get("aioxide")
-    return (*(aioxide.stats() if aioxide else (0, 0)), _built_in_tasks())
-
-
-class _NoLoop:
-    def get_debug(self):
-        return False
-
-    def call_soon(self, *args, **kwargs):
+    def addSuccess(self, test):
         pass
 
+    def addError(self, test, error):
+        self._failures.append(f"{test}\n{''.join(traceback.format_exception(*error))}")
+        if self._running is None:  # it is not a test that failed, but what prepares for several
+            self._end(test)
 
-async def _nothing():
-    pass
+    addFailure = addError  # noqa: N815
+
+    def addSubTest(self, test, subtest, error):
+        if error is not None:
+            self.addError(subtest, error)
+
+    def addSkip(self, test, reason):
+        self._skips.append(reason)
+
+    def addExpectedFailure(self, test, error):
+        pass
+
+    def addUnexpectedSuccess(self, test):
+        self._failures.append("succeeded where a failure is expected\n")
+
+    def add_unraisable(self, unraisable):
+        """Is `sys.unraisablehook`: what can only be printed is a failure of the test that runs."""
+        sys.__unraisablehook__(unraisable)
+        error = (unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback)
+        lines = traceback.format_exception(*error)
+        self._failures.append(f"ignored in {unraisable.object!r}\n{''.join(lines)}")
+
+    def _begin(self, test):
+        self._running = test
+        self._failures, self._skips = [], []
+        self._made_before = made()
+
+    def _end(self, test):
+        outcome = "failed" if self._failures else "skipped" if self._skips else "passed"
+        numbers = {name: number - self._made_before[name] for name, number in made().items()}
+        numbers["built-in tasks"] -= 1  # the one that was made to count them
+        details = "\n".join(self._failures or self._skips)
+        self.write(test=test.id(), outcome=outcome, details=details, made=numbers)
+        self._begin(None)
 
 
-def _built_in_tasks() -> int:
-    """Counts by the number in a new task's name, which built-in tasks alone have in common."""
+def bindings():
+    """Returns what asyncio has under the names that tests change: (module, name, value)."""
+    names = ["Task", "Future", "_CTask", "_CFuture", *AWAITED_BY, *(f"_c_{n}" for n in AWAITED_BY)]
+    return [
+        (module, name, vars(module)[name])
+        for module in (asyncio, tasks, futures)
+        for name in names
+        if name in vars(module)
+    ]
+
+
+def made():
+    """Returns how many tasks and futures this process has made, of each kind that can be told."""
+    aioxide = sys.modules.get("aioxide")
+    numbers = aioxide.stats()._asdict() if aioxide else {"tasks": 0, "futures": 0}
+    return {**numbers, "built-in tasks": number_of_next_task()}
+
+
+def number_of_next_task():
+    """Returns the number in the name that a built-in task gets: built-in ones alone are counted."""
     coro = _nothing()
     task = _asyncio.Task(coro, loop=_NoLoop())
     task._log_destroy_pending = False
@@ -170,11 +190,16 @@ def _built_in_tasks() -> int:
     return int(task.get_name().removeprefix("Task-"))
 
 
-def _refuse_resources() -> None:
-    """No network and nothing else of what the interpreter's own runner leaves out by default."""
-    from test import support
+async def _nothing():
+    pass
 
-    support.use_resources = {}
+
+class _NoLoop:
+    def get_debug(self):
+        return False
+
+    def call_soon(self, *args, **options):
+        pass
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import gc
 import traceback
 from asyncio.futures import _PyFuture
@@ -62,6 +63,8 @@ def supervised_loop(impl, kind="asyncio"):
     """Gives a loop that makes the classes of `impl`, and the Recorder of what it reports."""
     gc.freeze()  # What was there before is not this loop's garbage: the collection is quick.
     loop = adopt(new_loop(kind), impl)
+    # For both alike, so that in debug mode futures are "created at" the same line.
+    loop.create_future = functools.partial(impl.Future, loop=loop)
     reports = Recorder()
     loop.set_exception_handler(reports)
     try:

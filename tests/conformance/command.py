@@ -1,0 +1,62 @@
+"""The command: which modules to run and how, progress, the table, the exit status."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from conformance import modules
+from conformance.children import RUST, Run
+from conformance.comparison import Comparison, compare
+from conformance.report import report, summary
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the tests; returns 0 if none went better on the built-in classes, 1 otherwise."""
+    present = modules.present()
+    if not present:
+        print(missing())
+        return 0
+    options = _parser(present).parse_args(arguments)
+    chosen = options.module or [m for m in present if not (options.fast and m in modules.SLOW)]
+    comparisons = asyncio.run(_run(chosen, options))
+    print(report(comparisons, options.verbose))
+    return 0 if all(comparison.ok() for comparison in comparisons) else 1
+
+
+def missing() -> str:
+    """Returns what to tell where the interpreter has come without its tests."""
+    return (
+        f"skipped: {sys.executable} has no module {modules.PACKAGE}, as its distributor leaves the"
+        " interpreter's own tests out or has a package of its own for them (Debian: python3-full"
+        " or libpython3.x-testsuite)"
+    )
+
+
+def _parser(present: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run.py",
+        description="Runs the interpreter's own asyncio tests on the built-in classes and on the"
+        " Rust ones, and compares.",
+    )
+    add = parser.add_argument
+    add("--module", action="append", choices=present, metavar="NAME", help="only this; repeatable")
+    add("--fast", action="store_true", help=f"leave out {', '.join(sorted(modules.SLOW))}")
+    add("--jobs", type=int, default=2, metavar="N", help="processes at a time (default: 2)")
+    add("--timeout", type=float, default=300, metavar="S", help="seconds a module may take")
+    add("--classes", default=RUST, metavar="MODULE", help="whose Task and Future to test instead")
+    add("-v", "--verbose", action="store_true", help="list skipped tests and bound test cases")
+    return parser
+
+
+async def _run(chosen: Sequence[str], options: argparse.Namespace) -> list[Comparison]:
+    slots = asyncio.Semaphore(options.jobs)
+    ended = 0
+
+    def say(run: Run) -> None:
+        nonlocal ended
+        ended += 1
+        print(f"[{ended:>3}/{2 * len(chosen)}] {summary(run)}", flush=True)
+
+    each = {"classes": options.classes, "timeout": options.timeout, "slots": slots, "say": say}
+    return await asyncio.gather(*(compare(module, **each) for module in chosen))
