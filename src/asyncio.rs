@@ -2,6 +2,8 @@
 
 use once_cell::sync::OnceCell;
 use pyo3::prelude::*;
+#[cfg(not(Py_3_14))]
+use pyo3::types::PyDict;
 use pyo3::types::{IntoPyDict, PyBool, PyModule, PyType};
 
 /// The objects of asyncio that tasks and futures call, raise or answer with.
@@ -24,6 +26,9 @@ pub(crate) struct Asyncio {
     pub(crate) enter_task: Py<PyAny>,
     pub(crate) leave_task: Py<PyAny>,
     pub(crate) register_task: Py<PyAny>,
+    /// Loops and the tasks that run on them; the dict that `_enter_task` writes to.
+    #[cfg(not(Py_3_14))]
+    pub(crate) current_tasks: Py<PyDict>,
     #[cfg(Py_3_12)]
     pub(crate) swap_current_task: Py<PyAny>,
     #[cfg(Py_3_12)]
@@ -36,6 +41,11 @@ pub(crate) struct Asyncio {
     pub(crate) future_add_to_awaited_by: Py<PyAny>,
     #[cfg(Py_3_14)]
     pub(crate) future_discard_from_awaited_by: Py<PyAny>,
+    /// The exact classes of asyncio's own loops on this platform, and their `call_soon`.
+    pub(crate) stock_loops: Vec<Py<PyAny>>,
+    pub(crate) stock_call_soon: Py<PyAny>,
+    pub(crate) handle_class: Py<PyAny>,
+    pub(crate) format_callback_source: Py<PyAny>,
     /// `object.__class__`, the descriptor that assigns to it.
     pub(crate) class_descriptor: Py<PyAny>,
     pub(crate) quirks: Quirks,
@@ -90,6 +100,8 @@ impl Asyncio {
             enter_task: find("_asyncio", "_enter_task")?,
             leave_task: find("_asyncio", "_leave_task")?,
             register_task: find("_asyncio", "_register_task")?,
+            #[cfg(not(Py_3_14))]
+            current_tasks: find("_asyncio", "_current_tasks")?.extract(py)?,
             #[cfg(Py_3_12)]
             swap_current_task: find("_asyncio", "_swap_current_task")?,
             #[cfg(Py_3_12)]
@@ -102,6 +114,16 @@ impl Asyncio {
             future_add_to_awaited_by: find("_asyncio", "future_add_to_awaited_by")?,
             #[cfg(Py_3_14)]
             future_discard_from_awaited_by: find("_asyncio", "future_discard_from_awaited_by")?,
+            stock_loops: ["SelectorEventLoop", "ProactorEventLoop"]
+                .iter()
+                .filter_map(|name| find("asyncio", name).ok())
+                .collect(),
+            stock_call_soon: PyModule::import(py, "asyncio.base_events")?
+                .getattr("BaseEventLoop")?
+                .getattr("call_soon")?
+                .unbind(),
+            handle_class: find("asyncio.events", "Handle")?,
+            format_callback_source: find("asyncio.format_helpers", "_format_callback_source")?,
             class_descriptor: py
                 .get_type::<PyAny>()
                 .getattr("__dict__")?

@@ -21,7 +21,7 @@ impl<'py> CurrentTask<'py> {
     /// # Errors
     /// `RuntimeError` when another task of the loop is running.
     pub(crate) fn enter(event_loop: Bound<'py, PyAny>, task: Bound<'py, PyAny>) -> PyResult<Self> {
-        asyncio(task.py()).enter_task.bind(task.py()).call1((&event_loop, &task))?;
+        enter_task(&event_loop, &task)?;
         Ok(Self { event_loop, task: Some(task) })
     }
 
@@ -36,7 +36,7 @@ impl<'py> CurrentTask<'py> {
 
     fn leave_once(&mut self) -> PyResult<()> {
         let Some(task) = self.task.take() else { return Ok(()) };
-        asyncio(task.py()).leave_task.bind(task.py()).call1((&self.event_loop, task)).map(drop)
+        leave_task(&self.event_loop, &task)
     }
 }
 
@@ -47,6 +47,31 @@ impl Drop for CurrentTask<'_> {
             error.write_unraisable(self.event_loop.py(), None);
         }
     }
+}
+
+/// `asyncio._enter_task(loop, task)`. Up to 3.13 that is an entry in a dict which can be made here;
+/// the function is called for its error when another task is in the way.
+fn enter_task(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = task.py();
+    #[cfg(not(Py_3_14))]
+    if let current = asyncio(py).current_tasks.bind(py)
+        && !current.contains(event_loop)?
+    {
+        return current.set_item(event_loop, task);
+    }
+    asyncio(py).enter_task.bind(py).call1((event_loop, task)).map(drop)
+}
+
+/// `asyncio._leave_task(loop, task)`
+fn leave_task(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = task.py();
+    #[cfg(not(Py_3_14))]
+    if let current = asyncio(py).current_tasks.bind(py)
+        && current.get_item(event_loop)?.is_some_and(|running| running.is(task))
+    {
+        return current.del_item(event_loop);
+    }
+    asyncio(py).leave_task.bind(py).call1((event_loop, task)).map(drop)
 }
 
 /// Makes `task` (or None) the current one of its loop and gives back the one that was.

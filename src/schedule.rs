@@ -1,11 +1,14 @@
 //! How one ready piece of work reaches its loop.
 //!
-//! The only place that talks to loops about work. It uses `call_soon()` as documented, which every
-//! asyncio loop has: stock, uvloop, rloop or a stranger's (rule 7).
+//! The only place that knows kinds of loops. A loop is asked by `call_soon()` as documented, which
+//! every asyncio loop has: stock, uvloop, rloop or a stranger's (rule 7). The stock loops are known
+//! exactly: what their `call_soon()` does, when nobody has changed it, is to append to a queue.
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyBool;
 
+use crate::asyncio::asyncio;
 use crate::ffi;
 
 /// `loop.call_soon(callback, context=context)`
@@ -27,4 +30,35 @@ pub(crate) fn call_soon_with<'py>(
 ) -> PyResult<()> {
     let name = intern!(event_loop.py(), "call_soon");
     ffi::call_method_in_context(name, &[event_loop, callback, argument], context).map(drop)
+}
+
+/// The queue of a stock loop, if `call_soon()` would do nothing but append to it.
+///
+/// That is so when the loop is of exactly a stock class, its `call_soon` is the one of that class,
+/// it is not in debug mode and not closed. Like `call_soon()` itself this does not look at which
+/// thread it is in: debug mode does that.
+pub(crate) fn stock_queue<'py>(
+    event_loop: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = event_loop.py();
+    let table = asyncio(py);
+    let class = event_loop.get_type_ptr().cast();
+    if !table.stock_loops.iter().any(|stock| stock.as_ptr() == class) {
+        return Ok(None);
+    }
+    let call_soon = event_loop.getattr(intern!(py, "call_soon"))?;
+    let unchanged = ffi::function_of_method(&call_soon) == Some(table.stock_call_soon.as_ptr());
+    let no = PyBool::new(py, false);
+    if !unchanged
+        || !event_loop.getattr(intern!(py, "_debug"))?.is(no)
+        || !event_loop.getattr(intern!(py, "_closed"))?.is(no)
+    {
+        return Ok(None);
+    }
+    event_loop.getattr(intern!(py, "_ready")).map(Some)
+}
+
+/// `queue.append(entry)`
+pub(crate) fn append<'py>(queue: &Bound<'py, PyAny>, entry: &Bound<'py, PyAny>) -> PyResult<()> {
+    queue.call_method1(intern!(queue.py(), "append"), (entry,)).map(drop)
 }

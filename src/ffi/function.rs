@@ -128,3 +128,18 @@ pub(crate) fn implementation_of(
         ffi::PyCFunction_GetFunction(method.as_ptr()).map(|function| function as usize)
     }
 }
+
+unsafe extern "C" {
+    /// The type of bound methods and what is behind one; PyO3 declares neither.
+    static mut PyMethod_Type: ffi::PyTypeObject;
+    fn PyMethod_Function(method: *mut ffi::PyObject) -> *mut ffi::PyObject;
+}
+
+/// The function behind a bound method written in Python, to compare by address.
+pub(crate) fn function_of_method(method: &Bound<'_, PyAny>) -> Option<*mut ffi::PyObject> {
+    // SAFETY: attached; the second function is asked only of a bound method.
+    unsafe {
+        let is_method = ffi::Py_TYPE(method.as_ptr()) == &raw mut PyMethod_Type;
+        is_method.then(|| PyMethod_Function(method.as_ptr()))
+    }
+}

@@ -25,5 +25,5 @@ pub(crate) use error::{
     traceback_of, unraisable,
 };
 pub(crate) use field::{Field, SharedField, Traverse};
-pub(crate) use function::{Callback, Function, implementation_of};
+pub(crate) use function::{Callback, Function, function_of_method, implementation_of};
 pub(crate) use interpreter::is_main_interpreter;

@@ -185,9 +185,13 @@ pub(super) fn hand_over_all(future: &Bound<'_, Future>) -> PyResult<()> {
 
 fn hand_over(future: &Bound<'_, Future>, callback: Callback) -> PyResult<()> {
     let py = future.py();
-    let event_loop = future.get().ready_loop(py)?;
-    let (function, context) = callback.function_and_context(py)?;
-    schedule::call_soon_with(&event_loop, &function, future.as_any(), &context)
+    match callback {
+        Callback::Wakeup(task) => Task::wake_soon(task.bind(py), future),
+        Callback::Call { function, context } => {
+            let event_loop = future.get().ready_loop(py)?;
+            schedule::call_soon_with(&event_loop, function.bind(py), future, context.bind(py))
+        }
+    }
 }
 
 /// Removes every callback whose function equals `function` and says how many there were.

@@ -5,7 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::{Task, as_future, eager, step};
+use super::{Task, as_future, eager, handle};
 use crate::asyncio::asyncio;
 use crate::ffi::{self, Arguments};
 use crate::future::given;
@@ -34,7 +34,7 @@ pub(super) fn initialise<'py>(task: &Bound<'py, Task>, arguments: Arguments<'py>
     if eager_start && event_loop.call_method0(intern!(py, "is_running"))?.is_truthy()? {
         return eager::start(task, &event_loop);
     }
-    step::schedule(task)?;
+    handle::push(task, None)?;
     registry::register(task.as_any())
 }
 

@@ -7,13 +7,15 @@
 //! - **waiting**: `waiter` is the future it awaits, and that future has the task among its callbacks.
 //!
 //! Verbs have files: `create.rs` makes a task, `step.rs` runs one step, `suspend.rs` deals with what
-//! the coroutine yielded, `wakeup.rs` goes on when the awaited future is done, `cancel.rs` cancels,
+//! the coroutine yielded, `wakeup.rs` goes on when the awaited future is done, `handle.rs`
+//! is what waits in a loop's queue, `cancel.rs` cancels,
 //! `eager.rs` runs the first step at once, `describe.rs` puts a task into words. The fields are written by those files only.
 
 mod cancel;
 mod create;
 mod describe;
 mod eager;
+mod handle;
 mod step;
 mod suspend;
 mod wakeup;

@@ -22,12 +22,9 @@ impl Callback for Step {
         |receiver, exception| step(receiver.cast::<Task>()?, exception.cloned());
 }
 
-/// Puts the next step in the loop's queue.
-pub(super) fn schedule(task: &Bound<'_, Task>) -> PyResult<()> {
-    let py = task.py();
-    let event_loop = as_future(task).get().ready_loop(py)?;
-    let context = task.get().ready_context(py)?;
-    schedule::call_soon(&event_loop, &STEP.bind(task.as_any())?, &context)
+/// The function that runs the next step when it is called.
+pub(super) fn function<'py>(task: &Bound<'py, Task>) -> PyResult<Bound<'py, PyAny>> {
+    STEP.bind(task.as_any())
 }
 
 /// Puts a step in the loop's queue that throws `exception` into the coroutine.

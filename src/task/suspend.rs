@@ -5,7 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::{Task, as_future, step};
+use super::{Task, as_future, handle, step};
 use crate::ffi;
 use crate::future::{self, Callback, Future};
 
@@ -22,7 +22,7 @@ pub(super) fn suspend<'py>(task: &Bound<'py, Task>, yielded: Bound<'py, PyAny>) 
         return wait_for_own(task, future);
     }
     if yielded.is_none() {
-        return step::schedule(task);
+        return handle::push(task, None);
     }
     match blocking_of(&yielded)? {
         Some(blocking) => wait_for_foreign(task, &yielded, blocking),

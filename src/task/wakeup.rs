@@ -3,7 +3,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use super::{Task, step};
+use super::{Task, handle, step};
 use crate::ffi::{self, Callback, Function};
 use crate::future::{self, Future, Retrieved};
 
@@ -25,11 +25,19 @@ impl Task {
     pub(crate) fn wakeup_function<'py>(task: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         WAKEUP.bind(task.as_any())
     }
+
+    /// Has the task woken by the loop, with the future that is done.
+    pub(crate) fn wake_soon<'py>(
+        task: &Bound<'py, Self>,
+        future: &Bound<'py, Future>,
+    ) -> PyResult<()> {
+        handle::push(task, Some(future))
+    }
 }
 
 /// Runs the next step with the outcome of the future: an exception is thrown into the coroutine, a
 /// result is left for the iterator that the coroutine awaits.
-fn wakeup<'py>(task: &Bound<'py, Task>, future: &Bound<'py, PyAny>) -> PyResult<()> {
+pub(super) fn wakeup<'py>(task: &Bound<'py, Task>, future: &Bound<'py, PyAny>) -> PyResult<()> {
     #[cfg(Py_3_14)]
     if let Ok(own) = future.cast::<Future>() {
         own.get().discard_awaited_by(task.as_any())?;

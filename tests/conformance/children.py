@@ -19,7 +19,7 @@ FLAGS = ("-E", "-W", "default", "-bb")
 GRACE = 20  # seconds over the timeout, after which a child is killed that has not ended itself
 
 
-class Test(NamedTuple):
+class Result(NamedTuple):
     """How a test went: "passed", "failed" or "skipped", and the traceback or the reason."""
 
     outcome: str
@@ -36,7 +36,7 @@ class Run:
     module: str
     classes: str
     seconds: float = 0.0
-    tests: dict[str, Test] = field(default_factory=dict)
+    tests: dict[str, Result] = field(default_factory=dict)
     # `Case.attribute` of the test cases that were bound to the classes.
     bound: set[str] = field(default_factory=set)
     output: str = ""
@@ -45,7 +45,7 @@ class Run:
         return sum(test.outcome == outcome for test in self.tests.values())
 
     def total(self, number: str) -> int:
-        """Returns how many objects all the tests made: `number` is a field of `Test`."""
+        """Returns how many objects all the tests made: `number` is a field of `Result`."""
         return sum(getattr(test, number) for test in self.tests.values())
 
 
@@ -99,10 +99,10 @@ def _read(record: Path, result: Run, status: int) -> None:
                 current = test
             case {"test": test, "outcome": outcome, "details": details, "made": made}:
                 numbers = (made["tasks"], made["futures"], made["built-in tasks"])
-                result.tests[test] = Test(outcome, details, *numbers)
+                result.tests[test] = Result(outcome, details, *numbers)
                 current = f"(after {test})"
             case {"finished": _}:
                 current = "(at exit)"
     if status != 0 or current != "(at exit)":
         end = f"the process ended with status {status}; it had printed:\n{result.output[-4000:]}"
-        result.tests[current] = Test("failed", end)
+        result.tests[current] = Result("failed", end)

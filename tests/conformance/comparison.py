@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-from conformance.children import BUILT_IN, RUST, Run, Test, run
+from conformance.children import BUILT_IN, RUST, Run, Result, run
 from conformance.excluded import excluded
 from conformance.modules import PACKAGE
 
-_ABSENT = Test("absent", "this test was not there")
+_ABSENT = Result("absent", "this test was not there")
 
 
 async def compare(
@@ -52,7 +52,7 @@ class Comparison:
     def ok(self) -> bool:
         return not (self.worse() or self.unproven() or self.stale_exclusions())
 
-    def worse(self) -> dict[str, Test]:
+    def worse(self) -> dict[str, Result]:
         """Returns how the tests went on the Rust classes that went better on the built-in ones."""
         return {name: test for name, test in self._worse().items() if name not in self._exclusions}
 
@@ -83,7 +83,7 @@ class Comparison:
                 doubts.append(f"{name} made no Rust task")
         return sorted(doubts)
 
-    def _worse(self) -> dict[str, Test]:
+    def _worse(self) -> dict[str, Result]:
         return {
             name: ours
             for name, (theirs, ours) in self._pairs.items()
@@ -92,4 +92,5 @@ class Comparison:
         }
 
     def _where(self, theirs: str, ours: str) -> list[str]:
-        return [name for name, (a, b) in self._pairs.items() if (a.outcome, b.outcome) == (theirs, ours)]
+        wanted = (theirs, ours)
+        return [name for name, (a, b) in self._pairs.items() if (a.outcome, b.outcome) == wanted]

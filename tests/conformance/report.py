@@ -95,4 +95,4 @@ def _verdict(comparisons: Sequence[Comparison]) -> str:
     bad = [comparison.module for comparison in comparisons if not comparison.ok()]
     if bad:
         return f"\nNOT CONFORMING: {', '.join(bad)}"
-    return "\nNo test went better on the built-in classes, and every one ran on the Rust classes."
+    return "\nNo test went better on the built-in classes. All tasks of theirs were Rust tasks here."
