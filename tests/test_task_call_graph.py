@@ -114,9 +114,11 @@ def test_edges_by_hand(impl):
             ):
                 returned = function(*arguments)
                 assert returned is None
-                edges.append(None if one._asyncio_awaited_by is None else [
-                    "itself" if fut is one else "other" for fut in one._asyncio_awaited_by
-                ])
+                edges.append(
+                    None
+                    if one._asyncio_awaited_by is None
+                    else ["itself" if fut is one else "other" for fut in one._asyncio_awaited_by]
+                )
             discard(one, one)
             return edges
 

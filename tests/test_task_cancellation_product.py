@@ -207,8 +207,9 @@ class Course:
     def look(self):
         task = self.task
         waiter = task._fut_waiter
-        waits_for = [future is waiter for awaited in (self.first, self.second)
-                     for future in awaited.states()]
+        waits_for = [
+            future is waiter for awaited in (self.first, self.second) for future in awaited.states()
+        ]
         state = task._state, task._must_cancel, task.cancelling(), task._cancel_message
         self.trace.append((*state, waiter is None, waits_for))
 

@@ -119,9 +119,7 @@ OF_ANOTHER_LOOP = {
 # What goes wrong between the task and the future that it should wait for.
 BROKEN = {
     "marker raises": lambda _, loop, __: HidingStranger(loop, ZeroDivisionError("hidden")),
-    "marker is undecided": lambda _, loop, __: Stranger(
-        loop, _asyncio_future_blocking=Undecided()
-    ),
+    "marker is undecided": lambda _, loop, __: Stranger(loop, _asyncio_future_blocking=Undecided()),
     "marker is locked": lambda _, loop, __: LockedStranger(loop),
     "get_loop raises": lambda _, loop, __: Stranger(loop, get_loop=refuse),
     "get_loop is no function": lambda _, loop, __: Stranger(loop, get_loop=None),
@@ -389,7 +387,9 @@ def test_waking_up_from_a_stranger_whose_result_fails(impl, result):
 
     def scenario(impl):
         with supervised_loop(impl) as (loop, reports):
-            stranger = Stranger(loop, result={"raises": refuse, "is cancelled": cancelled}.get(result))
+            stranger = Stranger(
+                loop, result={"raises": refuse, "is cancelled": cancelled}.get(result)
+            )
 
             async def waiting():
                 return await Yielding(stranger)
@@ -418,6 +418,7 @@ def test_callback_that_is_called_at_once(impl):
 
     def scenario(impl):
         with supervised_loop(impl) as (loop, reports):
+
             async def waiting():
                 return await Yielding(Hasty(loop))
 

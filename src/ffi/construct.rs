@@ -22,7 +22,7 @@ use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-use super::function::panicked;
+use super::error::panicked;
 
 /// No signature of ours is longer.
 const MOST_PARAMETERS: usize = 5;

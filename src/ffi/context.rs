@@ -11,6 +11,12 @@ pub(crate) fn copy_current_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>>
     unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()) }
 }
 
+/// Whether this is a `contextvars.Context`, which nobody can subclass.
+pub(crate) fn is_context(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: attached; only the type is looked at.
+    unsafe { ffi::PyContext_CheckExact(object.as_ptr()) != 0 }
+}
+
 /// A context that is entered, until it is left or dropped.
 pub(crate) struct EnteredContext<'py> {
     context: Option<Bound<'py, PyAny>>,

@@ -4,11 +4,13 @@
 //! one, and its task must then hold it like any other exception: where an exception is *taken* from
 //! the interpreter as a value, the functions of this file are used.
 
+use std::any::Any;
 #[cfg(not(Py_3_12))]
 use std::ptr;
 
 use pyo3::exceptions::PySystemError;
 use pyo3::ffi;
+use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 
 /// Takes the exception that is set in this thread out of the interpreter, as a normalised instance
@@ -71,6 +73,16 @@ pub(crate) fn chain(py: Python<'_>, earlier: PyErr, later: PyErr) -> PyErr {
     // SAFETY: both are exception instances; SetContext takes over the reference it is given.
     unsafe { ffi::PyException_SetContext(later.as_ptr(), earlier.into_value(py).into_ptr()) };
     as_raised(later.into_bound(py).into_any())
+}
+
+/// A panic as the exception that PyO3's own entry points make of it.
+pub(super) fn panicked(payload: &(dyn Any + Send)) -> PyErr {
+    let message = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("panic from Rust code");
+    PanicException::new_err((message.to_owned(),))
 }
 
 /// Whether `exception` is an instance of `class`, without asking any `__instancecheck__`.

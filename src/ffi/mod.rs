@@ -17,7 +17,7 @@ pub(crate) use call::{
     call_in_context, call_method_in_context, call_method_or_take_raised, same_or_equal,
 };
 pub(crate) use construct::{Arguments, Construct, Signature, install_constructor};
-pub(crate) use context::{EnteredContext, copy_current_context};
+pub(crate) use context::{EnteredContext, copy_current_context, is_context};
 pub(crate) use coroutine::{Progress, is_generator, is_native_coroutine, send, throw};
 pub(crate) use dealloc::{Lifecycle, OriginalDealloc, install_lifecycle};
 pub(crate) use error::{
@@ -25,5 +25,5 @@ pub(crate) use error::{
     traceback_of, unraisable,
 };
 pub(crate) use field::{Field, SharedField, Traverse};
-pub(crate) use function::{Callback, Function, function_of_method, implementation_of};
+pub(crate) use function::{HiddenMethod, function_of_method, implementation_of};
 pub(crate) use interpreter::is_main_interpreter;

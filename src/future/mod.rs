@@ -448,7 +448,6 @@ impl Future {
     #[cfg(Py_3_14)]
     #[getter]
     fn _asyncio_awaited_by<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.ensure_ready(py)?;
         self.awaited_by(py)
     }
 

@@ -4,6 +4,7 @@ use once_cell::sync::OnceCell;
 use pyo3::exceptions::PyRecursionError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 use super::{Task, as_future};
 use crate::ffi;
@@ -12,10 +13,10 @@ use crate::state::Life;
 /// Where the code of our own `Task.cancel` is, to recognise it by.
 static OWN_CANCEL: OnceCell<usize> = OnceCell::new();
 
-/// Looks at an object that nobody has touched.
-pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
-    let class = py.get_type::<Task>();
-    let untouched = class.call_method1(intern!(py, "__new__"), (&class,))?;
+/// Looks at an object that nobody has touched. Called when the module is made.
+pub(super) fn prepare(class: &Bound<'_, PyType>) -> PyResult<()> {
+    let py = class.py();
+    let untouched = class.call_method1(intern!(py, "__new__"), (class,))?;
     let method = untouched.getattr(intern!(py, "cancel"))?;
     if let Some(implementation) = ffi::implementation_of(&method, &untouched) {
         OWN_CANCEL.get_or_init(|| implementation);

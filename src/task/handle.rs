@@ -8,7 +8,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::{Task, as_future, step, wakeup};
 use crate::asyncio::asyncio;
-use crate::ffi::EnteredContext;
+use crate::ffi::{self, EnteredContext};
 use crate::future::Future;
 use crate::schedule;
 
@@ -30,12 +30,15 @@ pub(super) fn push<'py>(
 ) -> PyResult<()> {
     let py = task.py();
     let event_loop = as_future(task).get().ready_loop(py)?;
-    if let Some(queue) = schedule::stock_queue(&event_loop)? {
+    let context = task.get().ready_context(py)?;
+    // Whatever else was given as a context has a `run()` of its own.
+    if ffi::is_context(&context)
+        && let Some(queue) = schedule::stock_queue(&event_loop)?
+    {
         let future = future.map(|future| future.clone().unbind());
         let handle = Bound::new(py, TaskHandle { task: task.clone().unbind(), future })?;
         return schedule::append(&queue, handle.as_any());
     }
-    let context = task.get().ready_context(py)?;
     match future {
         Some(future) => {
             let wakeup = Task::wakeup_function(task)?;

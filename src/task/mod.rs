@@ -96,7 +96,10 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     install_lifecycle::<Task>(py);
     install_constructor::<Future>(py)?;
     install_constructor::<Task>(py)?;
-    cancel::prepare(py)
+    let class = py.get_type::<Task>();
+    step::prepare(&class)?;
+    wakeup::prepare(&class)?;
+    cancel::prepare(&class)
 }
 
 #[pymethods]
@@ -250,6 +253,21 @@ impl Task {
         let log = value.is_truthy()?;
         self.log_destroy_pending.set(py, log);
         Ok(())
+    }
+
+    /// Not an attribute: `step.rs` takes it out of the class.
+    #[pyo3(signature = (exception=None, /))]
+    fn task_step<'py>(
+        slf: &Bound<'py, Self>,
+        exception: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        step::step(slf, exception)
+    }
+
+    /// Not an attribute: `wakeup.rs` takes it out of the class.
+    #[pyo3(signature = (future, /))]
+    fn task_wakeup<'py>(slf: &Bound<'py, Self>, future: Bound<'py, PyAny>) -> PyResult<()> {
+        wakeup::wakeup(slf, &future)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

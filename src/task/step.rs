@@ -2,29 +2,29 @@
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use super::{Task, as_future, suspend, uninitialised};
 use crate::asyncio::asyncio;
-use crate::ffi::{self, Callback, Function, Progress};
+use crate::ffi::{self, HiddenMethod, Progress};
 use crate::future;
 use crate::registry::CurrentTask;
 use crate::schedule;
 use crate::state::Life;
 
-static STEP: Function = Function::without_argument::<Step>(c"task_step");
-static STEP_WITH: Function = Function::with_argument::<Step>(c"task_step");
+/// `Task.task_step`, which is no attribute of the class.
+static STEP: PyOnceLock<HiddenMethod> = PyOnceLock::new();
 
-struct Step;
-
-impl Callback for Step {
-    const BODY: fn(&Bound<'_, PyAny>, Option<&Bound<'_, PyAny>>) -> PyResult<()> =
-        |receiver, exception| step(receiver.cast::<Task>()?, exception.cloned());
+/// Called when the module is made.
+pub(super) fn prepare(class: &Bound<'_, PyType>) -> PyResult<()> {
+    STEP.get_or_try_init(class.py(), || HiddenMethod::take_out_of(class, "task_step")).map(drop)
 }
 
-/// The function that runs the next step when it is called.
+/// The function that runs the next step when it is called; given an exception, it throws that into
+/// the coroutine.
 pub(super) fn function<'py>(task: &Bound<'py, Task>) -> PyResult<Bound<'py, PyAny>> {
-    STEP.bind(task.as_any())
+    STEP.get(task.py()).ok_or_else(uninitialised)?.bind(task)
 }
 
 /// Puts a step in the loop's queue that throws `exception` into the coroutine.
@@ -32,7 +32,7 @@ pub(super) fn schedule_throw(task: &Bound<'_, Task>, exception: &Bound<'_, PyAny
     let py = task.py();
     let event_loop = as_future(task).get().ready_loop(py)?;
     let context = task.get().ready_context(py)?;
-    schedule::call_soon_with(&event_loop, &STEP_WITH.bind(task.as_any())?, exception, &context)
+    schedule::call_soon_with(&event_loop, &function(task)?, exception, &context)
 }
 
 /// Runs one step as the current task of the loop. `exception` is thrown into the coroutine.

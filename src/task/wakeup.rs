@@ -2,28 +2,26 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
 
-use super::{Task, handle, step};
-use crate::ffi::{self, Callback, Function};
+use super::{Task, handle, step, uninitialised};
+use crate::ffi::{self, HiddenMethod};
 use crate::future::{self, Future, Retrieved};
 
-/// asyncio shows this name in the callbacks of a future that is awaited.
-static WAKEUP: Function = Function::with_argument::<Wakeup>(c"task_wakeup");
+/// `Task.task_wakeup`, which is no attribute of the class. asyncio shows this name among the callbacks
+/// of a future that is awaited.
+static WAKEUP: PyOnceLock<HiddenMethod> = PyOnceLock::new();
 
-struct Wakeup;
-
-impl Callback for Wakeup {
-    const BODY: fn(&Bound<'_, PyAny>, Option<&Bound<'_, PyAny>>) -> PyResult<()> =
-        |receiver, future| {
-            let task = receiver.cast::<Task>()?;
-            future.map_or(Ok(()), |future| wakeup(task, future))
-        };
+/// Called when the module is made.
+pub(super) fn prepare(class: &Bound<'_, PyType>) -> PyResult<()> {
+    WAKEUP.get_or_try_init(class.py(), || HiddenMethod::take_out_of(class, "task_wakeup")).map(drop)
 }
 
 impl Task {
     /// The function that wakes the task when it is called with the future that is done.
     pub(crate) fn wakeup_function<'py>(task: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        WAKEUP.bind(task.as_any())
+        WAKEUP.get(task.py()).ok_or_else(uninitialised)?.bind(task)
     }
 
     /// Has the task woken by the loop, with the future that is done.

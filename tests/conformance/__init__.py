@@ -1,1 +1,1 @@
-"""The asyncio tests that every CPython carries, run on the Rust classes. `run.py` is the command."""
+"""The asyncio tests that every CPython carries, on the Rust classes. The command is `run.py`."""

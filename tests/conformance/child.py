@@ -1,11 +1,12 @@
 """Runs one module of the interpreter's asyncio tests and writes down what happened.
 
-usage: child.py MODULE CLASSES TIMEOUT RECORD
+usage: child.py MODULE CLASSES PATTERN TIMEOUT RECORD
 
 CLASSES is "built-in", or the name of the module that has the `Task` and the `Future` to take their
-place. After TIMEOUT seconds the process ends with the tracebacks of its threads. RECORD is the file
-to write, a JSON object a line: `bound`, then `started` and `test` of each test in turn, `finished`.
-Each is written at once, so that a process that dies leaves a record of how far it came.
+place. PATTERN is for the names of the tests to run. After TIMEOUT seconds the process ends with the
+tracebacks of its threads. RECORD is the file to write, a JSON object a line: `bound`, then
+`started` and `test` for each test in turn, `finished`. Each is written at once, so that a process
+that dies leaves a record of how far it came.
 """
 
 import asyncio
@@ -19,20 +20,19 @@ import traceback
 import unittest
 from asyncio import futures, tasks
 
-import _asyncio
-
 PACKAGE = "test.test_asyncio"
+BUILT_IN = tasks._CTask, futures._CFuture
 AWAITED_BY = ("future_add_to_awaited_by", "future_discard_from_awaited_by")
 
 
 def main():
     """Does what the docstring of this module says."""
-    module, classes, timeout, path = sys.argv[1:]
+    module, classes, pattern, timeout, path = sys.argv[1:]
     faulthandler.dump_traceback_later(float(timeout), exit=True)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background processes
-    task, future = bind(classes) if classes != "built-in" else (_asyncio.Task, _asyncio.Future)
+    task, future = bind(classes) if classes != "built-in" else BUILT_IN
     refuse_resources()
-    suite = load(f"{PACKAGE}.{module}")
+    suite = load(f"{PACKAGE}.{module}", pattern)
     with open(path, "a", buffering=1, encoding="utf-8") as file:
         record = Record(file)
         sys.unraisablehook = record.add_unraisable
@@ -66,15 +66,17 @@ def refuse_resources():
     support.use_resources = {}
 
 
-def load(name):
+def load(name, pattern):
     """Returns the tests of a module; a single skipped one if it is not for this platform."""
+    loader = unittest.TestLoader()
+    loader.testNamePatterns = [pattern]
     try:
         module = importlib.import_module(name)
     except unittest.SkipTest as skip:
         test = unittest.FunctionTestCase(unittest.skip(str(skip))(lambda: None))
         test.id = lambda: name
         return unittest.TestSuite([test])
-    return unittest.defaultTestLoader.loadTestsFromModule(module)
+    return loader.loadTestsFromModule(module)
 
 
 def bound(suite, *classes):
@@ -127,7 +129,7 @@ class Record(unittest.TestResult):
         if self._running is None:  # it is not a test that failed, but what prepares for several
             self._end(test)
 
-    addFailure = addError  # noqa: N815
+    addFailure = addError
 
     def addSubTest(self, test, subtest, error):
         if error is not None:
@@ -184,7 +186,7 @@ def made():
 def number_of_next_task():
     """Returns the number in the name that a built-in task gets: built-in ones alone are counted."""
     coro = _nothing()
-    task = _asyncio.Task(coro, loop=_NoLoop())
+    task = BUILT_IN[0](coro, loop=_NoLoop())
     task._log_destroy_pending = False
     coro.close()
     return int(task.get_name().removeprefix("Task-"))

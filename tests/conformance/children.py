@@ -15,7 +15,7 @@ from typing import NamedTuple
 BUILT_IN, RUST = "built-in", "aioxide"
 CHILD = Path(__file__).with_name("child.py")
 # What the interpreter's own test command runs its tests with.
-FLAGS = ("-E", "-W", "default", "-bb")
+FLAGS = ("-E", "-W", "default", "-bb", "-X", "faulthandler")
 GRACE = 20  # seconds over the timeout, after which a child is killed that has not ended itself
 
 
@@ -49,10 +49,11 @@ class Run:
         return sum(getattr(test, number) for test in self.tests.values())
 
 
-async def run(module: str, classes: str, timeout: float) -> Run:
-    """Runs a module of tests in a process of its own, in an empty folder, for `timeout` seconds.
+async def run(module: str, classes: str, *, pattern: str = "*", timeout: float = 300) -> Run:
+    """Runs a module of tests, or those of it whose names match, in a process of its own.
 
-    A process that ends too early or badly is a test failed, the one that it was in.
+    It has an empty folder for its files and `timeout` seconds. A process that ends too early or
+    badly is a test failed, the one that it was in.
     """
     began = time.monotonic()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -60,7 +61,7 @@ async def run(module: str, classes: str, timeout: float) -> Run:
         record.touch()
         here.mkdir()
         with output.open("wb") as printed:
-            arguments = (CHILD, module, classes, str(timeout), record)
+            arguments = (CHILD, module, classes, pattern, str(timeout), record)
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, *FLAGS, *arguments),
                 cwd=here,

@@ -10,27 +10,23 @@ from conformance.children import RUST, Run
 from conformance.comparison import Comparison, compare
 from conformance.report import report, summary
 
+MISSING = (
+    f"skipped: {sys.executable} has no {modules.PACKAGE}: its distributor leaves the interpreter's"
+    " own tests out, or has them in another package (on Debian libpython3.x-testsuite)"
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the tests; returns 0 if none went better on the built-in classes, 1 otherwise."""
     present = modules.present()
     if not present:
-        print(missing())
+        print(MISSING)
         return 0
     options = _parser(present).parse_args(arguments)
     chosen = options.module or [m for m in present if not (options.fast and m in modules.SLOW)]
     comparisons = asyncio.run(_run(chosen, options))
     print(report(comparisons, options.verbose))
     return 0 if all(comparison.ok() for comparison in comparisons) else 1
-
-
-def missing() -> str:
-    """Returns what to tell where the interpreter has come without its tests."""
-    return (
-        f"skipped: {sys.executable} has no module {modules.PACKAGE}, as its distributor leaves the"
-        " interpreter's own tests out or has a package of its own for them (Debian: python3-full"
-        " or libpython3.x-testsuite)"
-    )
 
 
 def _parser(present: Sequence[str]) -> argparse.ArgumentParser:
@@ -41,6 +37,7 @@ def _parser(present: Sequence[str]) -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--module", action="append", choices=present, metavar="NAME", help="only this; repeatable")
+    add("-k", dest="pattern", default="", metavar="PATTERN", help="only tests of such names")
     add("--fast", action="store_true", help=f"leave out {', '.join(sorted(modules.SLOW))}")
     add("--jobs", type=int, default=2, metavar="N", help="processes at a time (default: 2)")
     add("--timeout", type=float, default=300, metavar="S", help="seconds a module may take")
@@ -58,5 +55,14 @@ async def _run(chosen: Sequence[str], options: argparse.Namespace) -> list[Compa
         ended += 1
         print(f"[{ended:>3}/{2 * len(chosen)}] {summary(run)}", flush=True)
 
-    each = {"classes": options.classes, "timeout": options.timeout, "slots": slots, "say": say}
-    return await asyncio.gather(*(compare(module, **each) for module in chosen))
+    async def compare_on(module: str) -> Comparison:
+        return await compare(
+            module,
+            classes=options.classes,
+            pattern=f"*{options.pattern}*",
+            timeout=options.timeout,
+            slots=slots,
+            say=say,
+        )
+
+    return await asyncio.gather(*map(compare_on, chosen))

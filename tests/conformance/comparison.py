@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-from conformance.children import BUILT_IN, RUST, Run, Result, run
+from conformance.children import BUILT_IN, RUST, Result, Run, run
 from conformance.excluded import excluded
 from conformance.modules import PACKAGE
 
@@ -14,19 +14,21 @@ async def compare(
     module: str,
     *,
     classes: str = RUST,
+    pattern: str = "*",
     timeout: float = 300,
     slots: asyncio.Semaphore | None = None,
     say: Callable[[Run], None] = lambda run: None,
 ) -> "Comparison":
-    """Runs a module on both kinds of classes, each process in one of the `slots`.
+    """Runs a module on both kinds of classes, each in a process that takes one of the `slots`.
 
-    `timeout` is in seconds and for each; `say` is called with each run when it is at its end.
+    `pattern` is for the names of tests, `timeout` in seconds and for each process; `say` is called
+    with each run when it is at its end.
     """
     slots = slots or asyncio.Semaphore(2)
 
     async def run_on(kind: str) -> Run:
         async with slots:
-            result = await run(module, kind, timeout)
+            result = await run(module, kind, pattern=pattern, timeout=timeout)
         say(result)
         return result
 

@@ -6,7 +6,7 @@ ten a version. They run all the same, and one that passes is reported, so that i
 
 import sys
 
-_EXCLUDED: dict[tuple[int, int], dict[str, str]] = {
+EXCLUDED: dict[tuple[int, int], dict[str, str]] = {
     (3, 11): {},
     (3, 12): {},
     (3, 13): {},
@@ -16,4 +16,4 @@ _EXCLUDED: dict[tuple[int, int], dict[str, str]] = {
 
 def excluded(version: tuple[int, int] = sys.version_info[:2]) -> dict[str, str]:
     """Returns the excluded tests of a version of Python, each `module.Class.test`, with reasons."""
-    return _EXCLUDED.get(version, {})
+    return EXCLUDED.get(version, {})

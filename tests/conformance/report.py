@@ -15,7 +15,7 @@ _WIDTH = 9
 
 
 def report(comparisons: Sequence[Comparison], verbose: bool = False) -> str:
-    """Returns the whole of it; `verbose`: also what was skipped, and which test cases were bound."""
+    """Returns the whole of it; `verbose`: also what was skipped, and what was bound."""
     return "\n".join([*_table(comparisons), *_remarks(comparisons, verbose), _verdict(comparisons)])
 
 
@@ -23,16 +23,18 @@ def summary(run: Run) -> str:
     """Returns a run in a line."""
     counts = [f"{run.count(outcome)} {outcome}" for outcome in _OUTCOMES if run.count(outcome)]
     classes = "built-in" if run.classes == BUILT_IN else f"{run.classes}'s"
-    return f"{run.module} on {classes} classes: {', '.join(counts)} ({run.seconds:.1f} s)"
+    outcome = ", ".join(counts) or "no tests"
+    return f"{run.module} on {classes} classes: {outcome} ({run.seconds:.1f} s)"
 
 
 def _table(comparisons: Sequence[Comparison]) -> Iterator[str]:
     rows = [_numbers(comparison) for comparison in comparisons]
     total = [sum(column) for column in zip(*rows, strict=True)]
-    width = max(len(comparison.module) for comparison in comparisons)
+    title = f"{platform.python_implementation()} {platform.python_version()}"
+    width = max(len(title), *(len(comparison.module) for comparison in comparisons))
     heads = "".join(f"{head:>{_WIDTH * columns}}" for head, columns in _GROUPS)
     yield ""
-    yield f"{platform.python_implementation()} {platform.python_version()}".ljust(width) + heads
+    yield title.ljust(width) + heads
     yield _row("module", _COLUMNS, width)
     for comparison, numbers in zip(comparisons, rows, strict=True):
         yield _row(comparison.module, numbers, width)
@@ -95,4 +97,4 @@ def _verdict(comparisons: Sequence[Comparison]) -> str:
     bad = [comparison.module for comparison in comparisons if not comparison.ok()]
     if bad:
         return f"\nNOT CONFORMING: {', '.join(bad)}"
-    return "\nNo test went better on the built-in classes. All tasks of theirs were Rust tasks here."
+    return "\nNo test went better on the built-in classes, whose tasks were all Rust tasks here."

@@ -10,6 +10,7 @@ import contextlib
 import gc
 
 import pytest
+
 from support.implementations import BuiltinFuture, implementation
 from support.loops import LoopMissing, new_loop
 from support.recorder import Recorder, collect
@@ -24,7 +25,9 @@ def every_way(programs):
     """Parametrises a test, which calls `assert_same_course()`, over programs, ways and kinds of loops."""
 
     def decorate(test):
-        test = pytest.mark.parametrize("program", programs, ids=lambda program: program.__name__)(test)
+        test = pytest.mark.parametrize("program", programs, ids=lambda program: program.__name__)(
+            test
+        )
         test = pytest.mark.parametrize("way", WAYS)(test)
         return pytest.mark.parametrize("kind", KINDS)(test)
 

@@ -1,4 +1,4 @@
-"""Classes with a fault, to see whether the tests find it: `run.py --classes lossy`."""
+"""Classes with a fault that the tests have to find: `run.py --classes faults.lossy`."""
 
 import aioxide
 

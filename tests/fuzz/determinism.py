@@ -1,0 +1,54 @@
+"""Keeping out of a run what differs from process to process, and taking note of what escapes it."""
+
+import asyncio
+import contextlib
+import gc
+import sys
+import warnings
+
+
+class InOrder(dict):
+    """A set that keeps the order in which it was filled, where `set` goes by addresses."""
+
+    def __init__(self, items=()):
+        super().__init__(dict.fromkeys(items))
+
+    def add(self, item):
+        self[item] = None
+
+    def discard(self, item):
+        self.pop(item, None)
+
+
+_MODULES = (asyncio.tasks, asyncio.taskgroups)
+
+
+@contextlib.contextmanager
+def controlled(trace):
+    """Within it a run is repeatable; warnings and errors that nobody gets are noted in `trace`."""
+
+    def show_warning(message, category, *_args, **_options):
+        trace.note("warning", category.__name__, trace.text(str(message)))
+
+    def show_unraisable(unraisable):
+        what = trace.text(unraisable.err_msg or "")
+        trace.note("unraisable", what, trace.error(unraisable.exc_value))
+
+    hook = sys.unraisablehook
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show_warning
+        sys.unraisablehook = show_unraisable
+        for module in _MODULES:
+            module.set = InOrder
+        # Whatever was there before is not the run's garbage: its collections are quick.
+        gc.disable()
+        gc.freeze()
+        try:
+            yield
+        finally:
+            gc.unfreeze()
+            gc.enable()
+            for module in _MODULES:
+                del module.set
+            sys.unraisablehook = hook

@@ -1,0 +1,171 @@
+"""Running a program on one side of a setting, and what is seen of it."""
+
+import asyncio
+import contextlib
+import gc
+import weakref
+from collections.abc import Coroutine
+from types import coroutine as generator_coroutine
+
+from fuzz.calls import VALUES, Calls
+from fuzz.clock import LOOPS
+from fuzz.determinism import controlled
+from fuzz.trace import Trace
+from fuzz.waits import Waits
+
+
+def run(program, side):
+    """Returns the trace of `program`: what happened, in order, as plain data."""
+    trace = Trace(side)
+    with controlled(trace), side.in_force():
+        Run(program, side, trace).to_the_end()
+    return trace.events
+
+
+class Run(Calls, Waits):
+    """One run of a program. `Calls` and `Waits` have a method for each operation."""
+
+    def __init__(self, program, side, trace):
+        _, self.debug, self.eager, self.ending, self.futures, self.main = program
+        self.side = side
+        self.trace = trace
+        self.note, self.value = trace.note, trace.value
+        self.driver = LOOPS[side.loop](trace.events)
+        self.loop = trace.loop = self.driver.loop
+        self.contexts = []
+        self.persons = 0
+        self.started = []  # weak references to the tasks of all coroutines that have begun
+        # Who waits for what: circles, in which cancel() would never end, are kept out.
+        self.waits_for = {}
+        self.nodes = []  # what an object is in that graph
+
+    def to_the_end(self):
+        """Runs the program, ends what is left of it, and collects the garbage."""
+        self.loop.set_exception_handler(self._report)
+        self.loop.set_debug(self.debug)
+        self.loop.slow_callback_duration = float("inf")
+        if self.side.task_factory:
+            self.loop.set_task_factory(self.side.task_factory)
+        if self.eager and self.side.eager_task_factory:
+            self.loop.set_task_factory(self.side.eager_task_factory)
+        for _, kind in self.futures:
+            self.future("main", kind)
+        self._start_main()
+        self._run_until_idle()
+        if self.ending == "cancel":
+            self._cancel_everything()
+        self._leave()
+
+    def _start_main(self):
+        person = self.person()
+        task = self.side.Task(self.body(person, self.main), loop=self.loop)
+        name = task.get_name()
+        self.trace.first_number = int(name.removeprefix("Task-"))
+        self.add(task, person)
+
+    def _run_until_idle(self):
+        idle = False
+        while not idle:
+            try:
+                idle = self.driver.run()
+            except (KeyboardInterrupt, SystemExit) as error:
+                self.note("loop", "was left", self.trace.error(error))
+            else:
+                self.note("loop", "is idle" if idle else "has stopped")
+
+    def _cancel_everything(self):
+        for task in [*self.trace.objects, *[reference() for reference in self.started]]:
+            if task is not None and not task.done():
+                self.note("end", "cancels", self.trace.label(task), task.cancel("the end"))
+        del task
+        self._run_until_idle()
+
+    def _leave(self):
+        for number, known in enumerate(self.trace.objects):
+            if known is not None:
+                self.note("end", f"#{number}", self.trace.look(known, self.side))
+        known = None
+        self.contexts.clear()
+        with self.in_any_order():
+            self.trace.objects.clear()
+            self.collect_garbage()
+            self.driver.close()
+            self.collect_garbage()
+
+    # What the operations are made of
+
+    def person(self):
+        """Returns a new name for one who acts."""
+        self.persons += 1
+        return f"c{self.persons - 1}"
+
+    def add(self, created, node):
+        """Makes a future an object of the program, with its place in the graph of who waits."""
+        self.nodes.append(node)
+        return self.trace.add(created)
+
+    def pick(self, reference):
+        """Returns (object, node) for a reference; (None, None) for what has been dropped."""
+        if reference is None:
+            task = asyncio.current_task(self.loop)
+            return task, next(
+                (node for o, node in zip(self.trace.objects, self.nodes, strict=True) if o is task),
+                None,
+            )
+        number = reference % len(self.trace.objects)
+        return self.trace.objects[number], self.nodes[number]
+
+    def context(self, reference):
+        if reference is None or not self.contexts:
+            return None
+        return self.contexts[reference % len(self.contexts)]
+
+    def coroutine(self, form, person, body):
+        """Returns the coroutine of `body`, in one of the forms that a task takes or refuses."""
+        if form == "number":
+            return 42
+        return _FORMS[form](self.body(person, body))
+
+    async def body(self, me, body):
+        _, steps, value = body
+        self.started.append(weakref.ref(asyncio.current_task(self.loop)))
+        self.note(me, "starts")
+        await self.steps(me, steps)
+        self.note(me, "ends")
+        return VALUES[value]
+
+    @contextlib.contextmanager
+    def in_any_order(self):
+        """What is noted in here counts as a set: what the garbage collection finds has no order."""
+        events = self.trace.events
+        start = len(events)
+        yield
+        events[start:] = sorted(events[start:], key=repr)
+
+    def collect_garbage(self):
+        gc.collect()
+
+    def _report(self, loop, context):
+        self.note("handler", self.trace.report(context))
+
+
+class Delegate(Coroutine):
+    """A coroutine that is none of the interpreter's own, but has all the methods."""
+
+    __name__ = "delegate"
+
+    def __init__(self, coroutine):
+        self.send, self.throw, self.close = coroutine.send, coroutine.throw, coroutine.close
+
+    def __await__(self):
+        return self
+
+    send = throw = close = None
+
+
+@generator_coroutine
+def _generator(coroutine):
+    return (yield from coroutine)
+
+
+_FORMS = {"plain": lambda coroutine: coroutine, "abc": Delegate, "generator": _generator}

@@ -1,0 +1,108 @@
+"""Where programs run: on which classes, made by whom, on which loop. Two sides that must agree."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+
+from support.implementations import BuiltinFuture, BuiltinTask
+
+EAGER = sys.version_info >= (3, 12)
+EAGER_BY_LOOP = sys.version_info >= (3, 14)
+CALL_GRAPH = sys.version_info >= (3, 14)
+
+
+@dataclass
+class Side:
+    """The classes that the objects of a program are of."""
+
+    Task: type
+    Future: type
+    other_task: type
+    other_future: type
+    loop: str = "asyncio"
+    # A context manager in which `asyncio.Task` and `.Future` are what the loop is to find there.
+    in_force: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext
+    task_factory: Callable | None = None
+    eager_task_factory: Callable | None = getattr(asyncio, "eager_task_factory", None)
+    # Whether all tasks without a name are of one class, so that their numbers can be compared.
+    numbered: bool = True
+    # Whether the call graph is kept by both sides.
+    graph: bool = CALL_GRAPH
+    SubTask: type = field(init=False)
+    SubFuture: type = field(init=False)
+
+    def __post_init__(self):
+        self.SubTask = type("SubTask", (self.Task,), {})
+        self.SubFuture = type("SubFuture", (self.Future,), {})
+
+    def is_own(self, future):
+        return type(future) in (self.Task, self.Future, self.SubTask, self.SubFuture)
+
+    def sees_awaited_by(self, future):
+        return self.graph and self.is_own(future)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A side that is right by definition, and one that is to be like it."""
+
+    name: str
+    reference: Side
+    tested: Side
+
+
+def _builtin(**options):
+    return Side(BuiltinTask, BuiltinFuture, BuiltinTask, BuiltinFuture, **options)
+
+
+def _installed(loop):
+    """Everything is Rust but for some objects that programs ask for by class."""
+    import aioxide
+
+    rust = Side(
+        aioxide.Task,
+        aioxide.Future,
+        BuiltinTask,
+        BuiltinFuture,
+        loop,
+        in_force=aioxide.installed,
+        eager_task_factory=aioxide.eager_task_factory,
+    )
+    return _builtin(loop=loop), rust
+
+
+def _factory(loop):
+    """Tasks are Rust, the futures of the loop and of asyncio's functions are built in."""
+    import aioxide
+
+    rust = Side(
+        aioxide.Task,
+        BuiltinFuture,
+        BuiltinTask,
+        aioxide.Future,
+        loop,
+        task_factory=aioxide.task_factory,
+        eager_task_factory=aioxide.eager_task_factory,
+        numbered=False,
+        graph=False,
+    )
+    return _builtin(loop=loop, numbered=False, graph=False), rust
+
+
+_MAKERS = {
+    "installed": (_installed, "asyncio"),
+    "factory": (_factory, "asyncio"),
+    "uvloop": (_installed, "uvloop"),
+    "uvloop factory": (_factory, "uvloop"),
+}
+SETTINGS = tuple(_MAKERS)
+
+
+@cache
+def setting(name):
+    """Returns the setting of that name."""
+    make, loop = _MAKERS[name]
+    return Setting(name, *make(loop))

@@ -1,0 +1,147 @@
+"""What is seen of a run, in a form that is equal for equal behaviour."""
+
+import asyncio
+import contextvars
+import re
+
+VARIABLE = contextvars.ContextVar("variable", default=0)
+
+_ADDRESS_OR_NAME = re.compile(r"0x[0-9a-fA-F]+|\bTask-(\d+)")
+_DEEPEST = 12
+
+
+class Trace:
+    """The events of one run, and the objects of the program, by which events speak of them."""
+
+    def __init__(self, side):
+        self.events = []
+        self.objects = []
+        self.loop = None
+        # What the number in the first automatic name is, where the numbers can be compared at all.
+        self.first_number = None
+        self._numbered = side.numbered
+
+    def note(self, who, what, *details):
+        """Adds an event: who did it, whose step it is, the context it runs in, and details."""
+        task = asyncio.current_task(self.loop)
+        running = None if task is None else self.label(task)
+        self.events.append((who, what, running, VARIABLE.get(), *details))
+
+    def add(self, created):
+        """Makes `created` an object of the program; returns its label."""
+        self.objects.append(created)
+        return f"#{len(self.objects) - 1}"
+
+    def label(self, future):
+        for number, known in enumerate(self.objects):
+            if known is future:
+                return f"#{number}"
+        get_name = getattr(future, "get_name", None)
+        return self.text(get_name()) if get_name else _kind(future)
+
+    def text(self, text):
+        """Returns `text` without what differs from run to run."""
+        return _ADDRESS_OR_NAME.sub(self._constant, text)
+
+    def _constant(self, match):
+        number = match[1]
+        if number is None:
+            return "0x…"
+        if not self._numbered or self.first_number is None:
+            return "Task-…"
+        return f"Task+{int(number) - self.first_number}"
+
+    def value(self, value):
+        """Returns `value` as words and numbers."""
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, BaseException):
+            return type(value).__name__, [self.value(arg) for arg in value.args]
+        if isinstance(value, (tuple, list)):
+            return [self.value(item) for item in value]
+        if asyncio.isfuture(value):
+            return self.label(value)
+        return self.text(repr(value))
+
+    def error(self, error):
+        """Returns an exception with all it is chained to; one met before is told by its place."""
+        return self._error(error, [])
+
+    def _error(self, error, seen):
+        if error is None:
+            return None
+        for number, known in enumerate(seen):
+            if known is error:
+                return "as above", number
+        if len(seen) > _DEEPEST:
+            return "…"
+        seen.append(error)
+        return (
+            type(error).__name__,
+            [self.value(arg) for arg in error.args],
+            self.text(str(error)),
+            _functions(error.__traceback__),
+            error.__suppress_context__,
+            self._error(error.__cause__, seen),
+            self._error(error.__context__, seen),
+            *[self._error(part, seen) for part in getattr(error, "exceptions", ())],
+        )
+
+    def report(self, context):
+        """Returns what a loop's exception handler was called with."""
+        return [
+            (key, self.error(value) if key == "exception" else self._reported(value))
+            for key, value in context.items()
+        ]
+
+    def _reported(self, value):
+        if isinstance(value, (list, tuple)):  # a source traceback
+            return [(frame.name, frame.lineno) for frame in value]
+        return self.text(value if isinstance(value, str) else repr(value))
+
+    def look(self, future, side):
+        """Returns everything there is to see of a future or task."""
+        seen = {
+            "repr": self.text(repr(future)),
+            "state": future._state,
+            "done": (future.done(), future.cancelled()),
+            "log": future._log_traceback,
+            "message": self.value(future._cancel_message),
+            "blocking": future._asyncio_future_blocking,
+            "callbacks": len(future._callbacks or ()),
+            "error": self.value(future._exception),
+            "at home": future.get_loop() is self.loop,
+        }
+        if hasattr(future, "get_coro"):
+            seen |= self._look_at_task(future)
+        if side.sees_awaited_by(future):
+            waiters = future._asyncio_awaited_by or ()
+            seen["awaited by"] = sorted(self.label(w) for w in waiters if side.is_own(w))
+        return seen
+
+    def _look_at_task(self, task):
+        get_context = getattr(task, "get_context", None)
+        context = get_context() if get_context else None
+        return {
+            "name": self.text(task.get_name()),
+            "waits": self.value(task._fut_waiter),
+            "must cancel": task._must_cancel,
+            "cancelling": task.cancelling(),
+            "stack": [frame.f_code.co_name for frame in task.get_stack()],
+            "coroutine": getattr(task.get_coro(), "__name__", None),
+            "variable": context and context.get(VARIABLE),
+        }
+
+
+def _functions(traceback):
+    names = []
+    while traceback is not None:
+        names.append(traceback.tb_frame.f_code.co_name)
+        traceback = traceback.tb_next
+    return names
+
+
+def _kind(future):
+    return f"a {type(future).__name__.lstrip('_')}"

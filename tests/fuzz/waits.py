@@ -1,0 +1,204 @@
+"""The operations of programs that may suspend the coroutine they are in."""
+
+import asyncio
+import types
+
+from fuzz.calls import VALUES, Fatal, new_error
+
+CATCH = {
+    "cancelled": asyncio.CancelledError,
+    "errors": Exception,
+    "all": (Exception, asyncio.CancelledError, Fatal),
+}
+
+
+class Elsewhere:
+    """A loop that never runs, for futures that do not belong where they are awaited."""
+
+    def get_debug(self):
+        return False
+
+    def call_soon(self, callback, *args, context=None):
+        pass
+
+    def call_exception_handler(self, context):
+        pass
+
+    def __repr__(self):
+        return "<Elsewhere>"
+
+
+@types.coroutine
+def yielding(value):
+    """Hands `value` as it is to whatever drives the coroutine."""
+    return (yield value)
+
+
+class Waits:
+    """A part of `Run`: one method for each operation."""
+
+    async def wait(self, me, operation):
+        """Performs an operation, and notes what it gave or raised."""
+        name, *arguments = operation
+        if name in self.CALLS or name == "raise":
+            return self.call(me, operation)
+        try:
+            outcome = await self.WAITS[name](self, me, *arguments)
+        except BaseException as error:
+            self.note(me, name, "raised", self.trace.error(error), self.standing())
+            raise
+        self.note(me, name, self.value(outcome), self.standing())
+
+    def standing(self):
+        """How it stands with the cancellation of the current task."""
+        task = asyncio.current_task(self.loop)
+        return task and (task.cancelling(), task._must_cancel, task._fut_waiter is None)
+
+    async def steps(self, me, steps):
+        for step in steps:
+            await self.wait(me, step)
+
+    async def awaiting(self, me, awaitable, *nodes):
+        """Awaits, while the graph of who waits for what says so."""
+        self.waits_for[me] = nodes
+        try:
+            return await awaitable
+        finally:
+            self.waits_for.pop(me, None)
+
+    def circle(self, me, *nodes):
+        """Whether one of the nodes waits for `me`, be it through others."""
+        return any(node == me or self.circle(me, *self.waits_for.get(node, ())) for node in nodes)
+
+    # Plain suspensions
+
+    async def await_(self, me, reference):
+        future, node = self.pick(reference)
+        if future is None:
+            return "gone"
+        if not future.done() and self.circle(me, node):
+            # Awaiting oneself is the one circle that asyncio refuses.
+            if future is not asyncio.current_task(self.loop):
+                return "a circle"
+            return await future
+        return await self.awaiting(me, future, node)
+
+    async def pass_(self, me):
+        await asyncio.sleep(0)
+
+    async def yield_(self, me, kind, reference):
+        if kind == "future":
+            return await yielding(self.pick(reference)[0])
+        if kind == "elsewhere":
+            return await self.side.Future(loop=Elsewhere())
+        return await yielding({"none": None, "number": 42, "generator": (i for i in ())}[kind])
+
+    async def sleep(self, me, delay, value):
+        return await asyncio.sleep(delay * self.driver.second, VALUES[value])
+
+    async def run(self, me, body):
+        return await self.body(me, body)
+
+    async def try_(self, me, steps, caught, handler, ending, final):
+        closed = False
+        try:
+            await self.steps(me, steps)
+        except GeneratorExit:
+            closed = True
+            raise
+        except CATCH[caught] as error:
+            self.note(me, "catches", self.trace.error(error))
+            await self.steps(me, handler)
+            if ending == "reraise":
+                raise
+            if ending == "error":
+                raise ValueError("instead")
+            if ending == "error from":
+                raise KeyError("because of") from error
+            if ending == "cancelled":
+                raise asyncio.CancelledError("anew") from None
+        finally:
+            if not closed:
+                await self.steps(me, final)
+
+    # asyncio's functions
+
+    def targets(self, me, targets):
+        """Returns what to pass to asyncio's functions and its nodes; (None, None) for a circle."""
+        known = [self.pick(argument) for name, argument in targets if name == "ref"]
+        if any(not (f is None or f.done()) and self.circle(me, node) for f, node in known):
+            return None, None
+        awaitables, nodes = [], []
+        for name, argument in targets:
+            if name == "coro":
+                node = self.person()
+                awaitable = self.body(node, argument)
+            else:
+                awaitable, node = self.pick(argument)
+            if awaitable is not None:
+                awaitables.append(awaitable)
+                nodes.append(node)
+        return awaitables, nodes
+
+    async def outer(self, me, make, targets, keep):
+        """Awaits the future that `make` makes of the targets, or keeps it for later."""
+        awaitables, nodes = self.targets(me, targets)
+        if awaitables is None:
+            return "a circle"
+        outer, node = make(*awaitables), object()
+        self.waits_for[node] = nodes
+        if not keep:
+            return await self.awaiting(me, outer, node)
+        return self.add(outer, node)
+
+    async def shield(self, me, target, keep):
+        return await self.outer(me, asyncio.shield, (target,), keep)
+
+    async def gather(self, me, targets, return_exceptions, keep):
+        def make(*awaitables):
+            return asyncio.gather(*awaitables, return_exceptions=return_exceptions)
+
+        return await self.outer(me, make, targets, keep)
+
+    async def wait_(self, me, targets, when, timeout):
+        awaitables, nodes = self.targets(me, targets)
+        if awaitables is None:
+            return "a circle"
+        options = {"return_when": getattr(asyncio, when), "timeout": self.delay(timeout)}
+        done, pending = await self.awaiting(me, asyncio.wait(awaitables, **options), *nodes)
+        return [sorted(self.trace.label(future) for future in some) for some in (done, pending)]
+
+    async def wait_for(self, me, target, timeout):
+        awaitables, nodes = self.targets(me, (target,))
+        if not awaitables:
+            return "a circle, or gone"
+        waiting = asyncio.wait_for(awaitables[0], self.delay(timeout))
+        return await self.awaiting(me, waiting, *nodes)
+
+    def delay(self, timeout):
+        return None if timeout is None else timeout * self.driver.second
+
+    async def timeout(self, me, timeout, again, steps):
+        async with asyncio.timeout(self.delay(timeout)) as limit:
+            if again is not None:
+                limit.reschedule(self.loop.time() + self.delay(again))
+            await self.steps(me, steps)
+        return limit.expired()
+
+    async def group(self, me, children, steps):
+        async with asyncio.TaskGroup() as group:
+            for _, name, context, body in children:
+                person = self.person()
+                coroutine = self.body(person, body)
+                task = group.create_task(coroutine, name=name, context=self.context(context))
+                self.note(me, "group", self.add(task, person))
+                del task
+            await self.steps(me, steps)
+
+    WAITS = {
+        operation.__name__.rstrip("_"): operation
+        for operation in (
+            *(await_, pass_, yield_, sleep, run, try_, shield, gather, wait_, wait_for),
+            *(timeout, group),
+        )
+    }
