@@ -1,6 +1,7 @@
-"""Tasks and futures of both implementations, and strangers, on one loop: awaiting, waking and cancelling each other.
+"""Tasks and futures of both implementations, and strangers, on one loop.
 
-With the interpreter's classes in the place of ours everything must come out the same, in the same pass.
+They await, wake and cancel each other. With the interpreter's classes in the place of ours
+everything must come out the same, in the same pass.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The combinators of the standard library on our tasks: gather, wait, wait_for, shield and as_completed."""
+"""The combinators of the standard library on our tasks: gather, wait, shield and their kin."""
 
 import asyncio
 import itertools
@@ -411,7 +411,7 @@ async def as_completed_with_a_timeout(log):
     outcomes = []
     children = [task(value("a")), task(logged(log, "b"))]
     for each in asyncio.as_completed(children, timeout=1e-9):
-        outcomes.append(await settled(each))  # noqa: PERF401
+        outcomes.append(await settled(each))
     return outcomes[-1]
 
 
@@ -451,7 +451,7 @@ async def ensure_future_of_everything(log):
     assert await asyncio.gather(*made) == ["coroutine", "awaitable"]
     for mistake in (42, None, value):
         try:
-            asyncio.ensure_future(mistake)
+            made.append(asyncio.ensure_future(mistake))
         except TypeError as error:
             log.append(str(error))
     await child

@@ -1,4 +1,4 @@
-"""What passes between threads and our tasks: to_thread, run_coroutine_threadsafe, wrap_future and executors."""
+"""What passes between threads and our tasks."""
 
 import asyncio
 import concurrent.futures

@@ -138,7 +138,7 @@ def names(graph):
 
 
 def graph_in_force(impl, program):
-    """Runs `program(loop, look)` as a task; returns what `look(future)` saw each time it was called."""
+    """Runs `program(loop, look)` as a task; returns what each call of `look(future)` saw."""
     seen = []
 
     def look(future=None):

@@ -1,8 +1,9 @@
-"""Every circumstance of a cancellation with every other: the whole course must be that of the interpreter's class.
+"""Every circumstance of a cancellation with every other.
 
-When it comes, what the task waits for, how often and with which messages, and what the coroutine makes of it. The
-course is everything that can be seen between the passes of the loop: the state of the task, what the coroutine saw,
-what `cancel()` answered, how it all ended and what was reported.
+When it comes, what the task waits for, how often and with which messages, and what the coroutine
+makes of it. The whole course must be that of the interpreter's class: everything that can be seen
+between the passes of the loop, the state of the task, what the coroutine saw, what `cancel()`
+answered, how it all ended and what was reported.
 """
 
 import asyncio
@@ -65,7 +66,7 @@ def of_future(kind):
 
 
 def of_task(kind, body):
-    """`body` is given the future that it waits for, which is the interpreter's own in every case."""
+    """`body` is given the future that it waits for, always one of the interpreter's own."""
 
     def make(impl, loop):
         future = BuiltinFuture(loop=loop)
@@ -214,7 +215,7 @@ class Course:
         self.trace.append((*state, waiter is None, waits_for))
 
     def run(self):
-        """Lets the task come as far as it has to, cancels it there, and then lets everything finish."""
+        """Lets the task come as far as it has to, cancels it there, then lets everything finish."""
         if self.when == "before the first step":
             self.request()
         self.a_pass()

@@ -214,7 +214,7 @@ def test_cancel_takes_its_message_by_name_or_position_alone(stock_loop, impl):
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
 def test_chain_through_nested_tasks(impl, depth):
-    """Each awaiter sees an error that keeps the message, and the traceback leads to the innermost await."""
+    """Each awaiter, from the innermost outwards, sees an error that keeps the message."""
 
     def scenario(impl):
         with supervised_loop(impl) as (loop, _):

@@ -249,7 +249,7 @@ def test_entry_in_the_awaited_future_has_the_context_of_the_task(stock_loop, imp
 
 
 def test_context_that_is_entered_already(impl, caplog):
-    """The loop runs inside the very context of the task, which cannot be entered twice: no step is made.
+    """The loop runs inside the very context of the task, which cannot be entered twice.
 
     Since 3.12 the exception handler runs in that context as well, so that only the log can tell.
     """
@@ -273,7 +273,7 @@ def test_context_that_is_entered_already(impl, caplog):
 
 
 def test_context_that_the_task_enters_itself(impl):
-    """Inside its own step the context is entered; to run something in it is an error, told as ever."""
+    """Inside a step the context is entered; to run something in it is an error, told as ever."""
 
     async def entering():
         return answer(asyncio.current_task().get_context().run, print)

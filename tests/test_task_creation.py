@@ -133,12 +133,12 @@ def test_done_coroutine_fails_the_task(loop, impl):
     coroutine = returning()
     coroutine.close()
     task = impl.Task(coroutine, loop=loop)
-    with pytest.raises(RuntimeError, match="^cannot reuse already awaited coroutine$"):
+    with pytest.raises(RuntimeError, match=r"^cannot reuse already awaited coroutine$"):
         loop.run_until_complete(task)
 
 
 def test_one_coroutine_in_two_tasks(impl):
-    """Both wait for the future in turn; the one that wakes up second finds the coroutine finished."""
+    """Both wait for the future; the one that wakes up second finds the coroutine finished."""
 
     def scenario(impl):
         with supervised_loop(impl) as (loop, reports):

@@ -81,7 +81,7 @@ def test_task_in_a_cycle_with_what_it_holds(stock_loop, impl, errors, kept_in):
         pass
 
     class Name(str):
-        __slots__ = ("task", "__dict__")
+        __slots__ = ("__dict__", "task")
 
     name = Name("T")
     task = Special(forever(), loop=stock_loop, name=name)
@@ -167,7 +167,7 @@ def test_resurrected_failed_task(stock_loop, impl, errors):
 
 @pytest.mark.parametrize("pending", [True, False])
 def test_handler_that_fails(impl, pending, monkeypatch):
-    """Nothing can be raised where the task is destroyed: it is reported as unraisable, or logged."""
+    """Nothing can be raised where the task is destroyed: it is reported as unraisable."""
     unraisable = []
     monkeypatch.setattr(sys, "unraisablehook", lambda info: unraisable.append(info.exc_type))
 

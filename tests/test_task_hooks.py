@@ -237,7 +237,7 @@ def test_loop_that_is_not_running(impl):
             task._log_destroy_pending = False
             return outcome, ending(task), reported(reports)
 
-    outcome, end, _ = assert_like_builtin(scenario, impl)
+    _, end, _ = assert_like_builtin(scenario, impl)
     assert (end == "pending") is (sys.version_info >= (3, 14))
 
 

@@ -1,6 +1,7 @@
 """Which attributes of a subclass are looked up, and by whom."""
 
 import asyncio
+from typing import ClassVar
 
 import pytest
 from support import BuiltinFuture, run_passes
@@ -21,10 +22,10 @@ async def raising(error):
 
 
 def spying(base):
-    """A subclass of `base` whose instances keep in `log` every attribute that is looked up or set on them."""
+    """A subclass of `base` that keeps in `log` every attribute looked up or set on instances."""
 
     class Spying(base):
-        log = []
+        log: ClassVar[list] = []
 
         def __getattribute__(self, name):
             Spying.log.append(name)

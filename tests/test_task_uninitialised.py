@@ -58,7 +58,7 @@ def test_init_called_twice(impl, at):
 def test_init_with_no_coroutine_leaves_a_quiet_task(stock_loop, impl, errors):
     task = impl.Task(returning(1), loop=stock_loop)
     stock_loop.run_until_complete(task)
-    with pytest.raises(TypeError, match="^a coroutine was expected, got None$"):
+    with pytest.raises(TypeError, match=r"^a coroutine was expected, got None$"):
         task.__init__(None, loop=stock_loop)
     assert not task.done()
     assert not task._log_destroy_pending
@@ -67,7 +67,8 @@ def test_init_with_no_coroutine_leaves_a_quiet_task(stock_loop, impl, errors):
     assert errors.take() == []
 
 
-# What every method and attribute says where `__init__` never ran. Each is tried in a process forked for it alone.
+# What every method and attribute says where `__init__` never ran, each tried in a process forked
+# for it alone.
 UNINITIALISED = """
     import asyncio, os
 
@@ -89,6 +90,10 @@ UNINITIALISED = """
         print(label, os.read(read, 10_000).decode() if status == 0 else "CRASHES", sep="|")
         os.close(read)
 
+    def setting(task, name, value):
+        setattr(task, name, value)
+        return getattr(task, name)
+
     ARGUMENTS = {
         "set_result": (1,), "set_exception": (ValueError(),), "set_name": ("x",),
         "add_done_callback": (print,), "remove_done_callback": (print,),
@@ -99,7 +104,7 @@ UNINITIALISED = """
         else:
             attempt(name, lambda task: getattr(task, name))
             for value in (None, True, False, "text"):
-                attempt(f"{name}={value}", lambda task: (setattr(task, name, value), getattr(task, name))[1])
+                attempt(f"{name}={value}", lambda task: setting(task, name, value))
     attempt("repr", repr)
     attempt("iter", iter)
     attempt("__await__", lambda task: task.__await__())
@@ -134,7 +139,7 @@ def test_uninitialised_subclass_raises_and_never_crashes(impl):
     assert ours.keys() == oracle.keys()
     for what, said in oracle.items():
         if said == "CRASHES":
-            # Where the interpreter's class brings the process down, ours says what is wrong or carries on.
+            # Where the interpreter's class brings the process down, ours does anything but that.
             assert impl.name == "builtin" or ours[what] != "CRASHES", what
         else:
             assert without_what_names_a_class(ours[what]) == without_what_names_a_class(said), what

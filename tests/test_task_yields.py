@@ -1,4 +1,4 @@
-"""What a coroutine may yield to its task: every mistake, and strangers that answer as futures do."""
+"""What a coroutine may yield to its task: every mistake, and strangers that act as futures."""
 
 import asyncio
 import concurrent.futures
@@ -410,7 +410,7 @@ def test_waking_up_from_a_stranger_whose_result_fails(impl, result):
 
 
 def test_callback_that_is_called_at_once(impl):
-    """A stranger that is done may call back inside `add_done_callback()`, in the middle of the step."""
+    """A stranger may call back inside `add_done_callback()`, in the middle of the step."""
 
     class Hasty(Stranger):
         def add_done_callback(self, callback, *, context):

@@ -58,6 +58,27 @@ impl<T> Field<T> {
 pub(crate) type SharedField<T = PyAny> = Field<Option<Py<T>>>;
 
 impl<T> Field<Option<Py<T>>> {
+    /// Holds `object` from now on and gives back the one before, bound: dropping a `Bound` needs no
+    /// look at PyO3's own count of attachments, as dropping a `Py` does.
+    #[must_use = "dropping the old object may run Python code: drop it where that is harmless"]
+    pub(crate) fn exchange<'py>(
+        &self,
+        py: Python<'py>,
+        object: Option<Bound<'py, T>>,
+    ) -> Option<Bound<'py, T>> {
+        self.replace(py, object.map(Bound::unbind)).map(|former| former.into_bound(py))
+    }
+
+    /// Holds `object` from now on; the one before is dropped.
+    pub(crate) fn put(&self, object: Bound<'_, T>) {
+        drop(self.exchange(object.py(), Some(object)));
+    }
+
+    /// Holds nothing from now on; what was held is dropped.
+    pub(crate) fn clear(&self, py: Python<'_>) {
+        drop(self.exchange(py, None));
+    }
+
     pub(crate) fn bound<'py>(&self, py: Python<'py>) -> Option<Bound<'py, T>> {
         // SAFETY: the reference lives for one increment of a reference count, which runs no Python
         // code, so nothing can replace the value meanwhile.

@@ -27,14 +27,14 @@ impl Future {
         let py = waiter.py();
         match self.awaited_by.bound(py) {
             None => {
-                drop(self.awaited_by.replace(py, Some(waiter.clone().unbind())));
+                self.awaited_by.put(waiter.clone());
                 Ok(())
             }
             Some(held) => match held.cast_exact::<PySet>() {
                 Ok(several) => several.add(waiter),
                 Err(_) => {
                     let several = PySet::new(py, [waiter, &held])?;
-                    drop(self.awaited_by.replace(py, Some(several.into_any().unbind())));
+                    self.awaited_by.put(several.into_any());
                     Ok(())
                 }
             },
@@ -48,7 +48,7 @@ impl Future {
             return Ok(());
         };
         if held.is(waiter) {
-            drop(self.awaited_by.take(py));
+            self.awaited_by.clear(py);
         } else if let Ok(several) = held.cast_exact::<PySet>() {
             several.discard(waiter)?;
         }

@@ -186,10 +186,11 @@ pub(super) fn hand_over_all(future: &Bound<'_, Future>) -> PyResult<()> {
 fn hand_over(future: &Bound<'_, Future>, callback: Callback) -> PyResult<()> {
     let py = future.py();
     match callback {
-        Callback::Wakeup(task) => Task::wake_soon(task.bind(py), future),
+        Callback::Wakeup(task) => Task::wake_soon(&task.into_bound(py), future),
         Callback::Call { function, context } => {
             let event_loop = future.get().ready_loop(py)?;
-            schedule::call_soon_with(&event_loop, function.bind(py), future, context.bind(py))
+            let (function, context) = (function.into_bound(py), context.into_bound(py));
+            schedule::call_soon_with(&event_loop, &function, future, &context)
         }
     }
 }

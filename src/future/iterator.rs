@@ -37,7 +37,7 @@ impl FutureIter {
             this.blocking.set(py, true);
             return Ok(Some(future));
         }
-        drop(self.future.take(py));
+        self.future.clear(py);
         let result = this.get_result(py)?;
         if result.is_none() {
             return Ok(None);
@@ -76,13 +76,13 @@ impl FutureIter {
         let py = r#type.py();
         let (value, traceback) = value_and_traceback(rest)?;
         let exception = exception_to_throw(r#type, value, traceback)?;
-        drop(self.future.take(py));
+        self.future.clear(py);
         Err(ffi::as_raised(exception))
     }
 
     /// Give the future up.
     fn close(&self, py: Python<'_>) {
-        drop(self.future.take(py));
+        self.future.clear(py);
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -90,7 +90,7 @@ impl FutureIter {
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        drop(self.future.take(py));
+        self.future.clear(py);
     }
 }
 

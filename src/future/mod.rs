@@ -113,7 +113,7 @@ impl Future {
     }
 
     pub(crate) fn store_cancel_message(&self, py: Python<'_>, message: Option<Bound<'_, PyAny>>) {
-        drop(self.cancel_message.replace(py, message.map(Bound::unbind)));
+        drop(self.cancel_message.exchange(py, message));
     }
 
     pub(crate) fn forget_exception_log(&self, py: Python<'_>) {
@@ -141,8 +141,7 @@ impl Future {
             Some(event_loop) => event_loop,
             None => current_loop(py)?,
         };
-        let former = self.event_loop.replace(py, Some(event_loop.clone().unbind()));
-        drop(former);
+        self.event_loop.put(event_loop.clone());
         if event_loop.call_method0(intern!(py, "get_debug"))?.is_truthy()? {
             self.note_source(py)?;
         }
@@ -154,7 +153,7 @@ impl Future {
     fn note_source(&self, py: Python<'_>) -> PyResult<()> {
         if !asyncio(py).is_finalizing.bind(py).call0()?.is_truthy()? {
             let stack = asyncio(py).extract_stack.bind(py).call0()?;
-            drop(self.source_traceback.replace(py, Some(stack.unbind())));
+            self.source_traceback.put(stack);
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ pub(crate) fn set_result(future: &Bound<'_, Future>, result: Bound<'_, PyAny>) -
     this.ensure_ready(py)?;
     let returned = this.life(py).transition_to_returned().map_err(already_done(py))?;
     this.life.set(py, returned);
-    drop(this.value.replace(py, Some(result.unbind())));
+    this.value.put(result);
     callbacks::hand_over_all(future)
 }
 
@@ -48,9 +48,8 @@ pub(crate) fn set_exception(
     // Making the instance may have run code that finished the future.
     let raised = refused(this.life(py))?;
     this.life.set(py, raised);
-    let traceback = ffi::traceback_of(&exception).map(Bound::unbind);
-    let former =
-        (this.traceback.replace(py, traceback), this.value.replace(py, Some(exception.unbind())));
+    let traceback = ffi::traceback_of(&exception);
+    let former = (this.traceback.exchange(py, traceback), this.value.exchange(py, Some(exception)));
     drop(former);
     callbacks::hand_over_all(future)?;
     this.log_traceback.set(py, true);
@@ -112,7 +111,7 @@ pub(crate) fn cancel(
 
 /// Ends a task whose coroutine let a `CancelledError` out; the first who asks gets that very error.
 pub(crate) fn cancel_with(future: &Bound<'_, Future>, error: Bound<'_, PyAny>) -> PyResult<bool> {
-    drop(future.get().cancelled_error.replace(future.py(), Some(error.unbind())));
+    future.get().cancelled_error.put(error);
     cancel(future, None)
 }
 
@@ -128,7 +127,7 @@ impl Future {
             Life::Raised => {
                 self.log_traceback.set(py, false);
                 let exception = self.value_or_none(py);
-                let traceback = self.traceback.take(py).map(|traceback| traceback.into_bound(py));
+                let traceback = self.traceback.exchange(py, None);
                 ffi::set_traceback(&exception, traceback.as_ref());
                 Ok(Retrieved::Exception(exception))
             }
@@ -175,8 +174,8 @@ impl Future {
 
     /// The error that ended a task, to the first who asks; then new ones, with the message.
     pub(crate) fn make_cancelled_error<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(error) = self.cancelled_error.take(py) {
-            return Ok(error.into_bound(py));
+        if let Some(error) = self.cancelled_error.exchange(py, None) {
+            return Ok(error);
         }
         let class = asyncio(py).cancelled_error.bind(py);
         match self.cancel_message(py).filter(|message| !message.is_none()) {

@@ -49,16 +49,16 @@ fn fill(
     this.cancellation.set(py, Cancellation::default());
     this.log_destroy_pending.set(py, true);
     let former = (
-        this.context.replace(py, Some(context.unbind())),
-        this.waiter.take(py),
-        this.coroutine.replace(py, Some(coroutine.unbind())),
+        this.context.exchange(py, Some(context)),
+        this.waiter.exchange(py, None),
+        this.coroutine.exchange(py, Some(coroutine)),
     );
     drop(former);
     let name = name.map(name_from).transpose()?;
     if name.is_none() {
         this.name_number.set(py, registry::next_name());
     }
-    drop(this.name.replace(py, name.map(Bound::unbind)));
+    drop(this.name.exchange(py, name));
     Ok(())
 }
 

@@ -20,7 +20,7 @@ pub(super) fn start<'py>(task: &Bound<'py, Task>, event_loop: &Bound<'py, PyAny>
     if as_future(task).get().life(py) == Life::Pending {
         both(py, outcome, registry::register(task.as_any()))
     } else {
-        drop(task.get().coroutine.take(py));
+        task.get().coroutine.clear(py);
         outcome
     }
 }

@@ -179,9 +179,7 @@ impl Task {
     /// Set the name to `str(value)`.
     #[pyo3(signature = (value, /))]
     fn set_name(&self, value: Bound<'_, PyAny>) -> PyResult<()> {
-        let py = value.py();
-        let name = create::name_from(value)?;
-        drop(self.name.replace(py, Some(name.unbind())));
+        self.name.put(create::name_from(value)?);
         Ok(())
     }
 

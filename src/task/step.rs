@@ -55,7 +55,7 @@ pub(super) fn run<'py>(
         return Err(already_done(task, exception));
     }
     let exception = with_due_cancellation(task, exception)?;
-    drop(task.get().waiter.take(py));
+    task.get().waiter.clear(py);
     let coroutine = task.get().coroutine.bound(py).ok_or_else(uninitialised)?;
     let progress = match exception {
         None => ffi::send(&coroutine),

@@ -89,7 +89,7 @@ fn loop_of<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
 /// future; if that one refuses, it stays due for the step after the wake-up.
 fn begin_to_wait<'py>(task: &Bound<'py, Task>, future: &Bound<'py, PyAny>) -> PyResult<()> {
     let py = task.py();
-    drop(task.get().waiter.replace(py, Some(future.clone().unbind())));
+    task.get().waiter.put(future.clone());
     if task.get().cancellation.get(py).is_due() {
         let message = as_future(task).get().cancel_message(py);
         if future.call_method1(intern!(py, "cancel"), (message,))?.is_truthy()? {

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(MISSING)
         return 0
     options = _parser(present).parse_args(arguments)
-    chosen = options.module or [m for m in present if not (options.fast and m in modules.SLOW)]
+    chosen = options.module or modules.present(options.fast)
     comparisons = asyncio.run(_run(chosen, options))
     print(report(comparisons, options.verbose))
     return 0 if all(comparison.ok() for comparison in comparisons) else 1

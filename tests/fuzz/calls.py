@@ -200,7 +200,7 @@ class Calls:
         self.loop.stop()
 
     def target(self, reference):
-        return self.pick(reference)[0]
+        return self.pick(None, reference)[0]
 
     CALLS = {
         operation.__name__: operation

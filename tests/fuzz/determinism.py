@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import logging
 import sys
 import warnings
 
@@ -20,6 +21,7 @@ class InOrder(dict):
         self.pop(item, None)
 
 
+_LOGGER = logging.getLogger("asyncio")
 _MODULES = (asyncio.tasks, asyncio.taskgroups)
 
 
@@ -34,7 +36,12 @@ def controlled(trace):
         what = trace.text(unraisable.err_msg or "")
         trace.note("unraisable", what, trace.error(unraisable.exc_value))
 
+    def show_log(record):
+        error = record.exc_info and record.exc_info[1]
+        trace.note("log", trace.text(record.getMessage()), trace.error(error))
+
     hook = sys.unraisablehook
+    _LOGGER.addFilter(show_log)  # which returns false: the record goes no further
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = show_warning
@@ -52,3 +59,4 @@ def controlled(trace):
             for module in _MODULES:
                 del module.set
             sys.unraisablehook = hook
+            _LOGGER.removeFilter(show_log)

@@ -104,14 +104,10 @@ class Run(Calls, Waits):
         self.nodes.append(node)
         return self.trace.add(created)
 
-    def pick(self, reference):
-        """Returns (object, node) for a reference; (None, None) for what has been dropped."""
+    def pick(self, me, reference):
+        """Returns (object, node) for a reference; the object is None if it has been dropped."""
         if reference is None:
-            task = asyncio.current_task(self.loop)
-            return task, next(
-                (node for o, node in zip(self.trace.objects, self.nodes, strict=True) if o is task),
-                None,
-            )
+            return asyncio.current_task(self.loop), me
         number = reference % len(self.trace.objects)
         return self.trace.objects[number], self.nodes[number]
 
@@ -127,10 +123,10 @@ class Run(Calls, Waits):
         return _FORMS[form](self.body(person, body))
 
     async def body(self, me, body):
-        _, steps, value = body
+        _, steps, guard, value = body
         self.started.append(weakref.ref(asyncio.current_task(self.loop)))
         self.note(me, "starts")
-        await self.steps(me, steps)
+        await self.steps(me, steps, guard)
         self.note(me, "ends")
         return VALUES[value]
 

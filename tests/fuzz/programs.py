@@ -52,6 +52,9 @@ ERROR = ("value",) * 6 + (
 # What a future may be told to raise; some of it is none of its business.
 EXCEPTION = (*ERROR, "class", "nonsense")
 CATCH = ("cancelled", "cancelled", "errors", "all", "all")
+# What is passed over when a step of a coroutine raises it.
+GUARD = ("nothing", "nothing", "errors", "all")
+MAIN_GUARD = ("nothing", "errors", "all", "all")
 ENDING = ("swallow", "swallow", "reraise", "error", "error from", "cancelled")
 WHEN = ("ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION")
 YIELDED = ("none", "none", "number", "future", "elsewhere", "generator")
@@ -59,8 +62,8 @@ YIELDED = ("none", "none", "number", "future", "elsewhere", "generator")
 SHAPES: dict[str, tuple[tuple | One | Several, ...]] = {
     # in debug mode, with an eager task factory, what becomes of the tasks that wait at the end
     "program": (RARELY, RARELY, ("cancel", "destroy"), Several("futures", (1, 2, 3)), One("mains")),
-    "main": (Several("steps", (2, 3, 4, 5, 6, 8)), VALUE),
-    "body": (STEPS, VALUE),
+    "main": (Several("steps", (2, 4, 6, 8, 10, 14)), MAIN_GUARD, VALUE),
+    "body": (STEPS, GUARD, VALUE),
     "ref": (REF,),
     "coro": (BODY,),
     "child": (NAME, CONTEXT, BODY),
@@ -160,7 +163,7 @@ class Grammar:
 
     def __init__(self, choose: Choose):
         self.choose = choose
-        self.nodes_left = choose((10, 15, 20, 30, 40, 60))
+        self.nodes_left = 150
         self.depth = 0
 
     def node(self, name: str) -> tuple:

@@ -124,13 +124,15 @@ class Trace:
     def _look_at_task(self, task):
         get_context = getattr(task, "get_context", None)
         context = get_context() if get_context else None
+        # Some built-in tasks crash when they are asked for it after an eager step to their end.
+        coroutine = None if task.done() else task.get_coro()
         return {
             "name": self.text(task.get_name()),
             "waits": self.value(task._fut_waiter),
             "must cancel": task._must_cancel,
             "cancelling": task.cancelling(),
             "stack": [frame.f_code.co_name for frame in task.get_stack()],
-            "coroutine": getattr(task.get_coro(), "__name__", None),
+            "coroutine": getattr(coroutine, "__name__", None),
             "variable": context and context.get(VARIABLE),
         }
 

@@ -6,6 +6,7 @@ import types
 from fuzz.calls import VALUES, Fatal, new_error
 
 CATCH = {
+    "nothing": (),
     "cancelled": asyncio.CancelledError,
     "errors": Exception,
     "all": (Exception, asyncio.CancelledError, Fatal),
@@ -54,15 +55,19 @@ class Waits:
         task = asyncio.current_task(self.loop)
         return task and (task.cancelling(), task._must_cancel, task._fut_waiter is None)
 
-    async def steps(self, me, steps):
+    async def steps(self, me, steps, guard="nothing"):
+        """Does one step after the other; one that raises what `guard` stands for is passed over."""
         for step in steps:
-            await self.wait(me, step)
+            try:
+                await self.wait(me, step)
+            except CATCH[guard]:
+                pass
 
-    async def awaiting(self, me, awaitable, *nodes):
-        """Awaits, while the graph of who waits for what says so."""
+    async def awaiting(self, me, make, *nodes):
+        """Awaits what `make()` returns, while the graph of who waits for what says so."""
         self.waits_for[me] = nodes
         try:
-            return await awaitable
+            return await make()
         finally:
             self.waits_for.pop(me, None)
 
@@ -73,7 +78,7 @@ class Waits:
     # Plain suspensions
 
     async def await_(self, me, reference):
-        future, node = self.pick(reference)
+        future, node = self.pick(me, reference)
         if future is None:
             return "gone"
         if not future.done() and self.circle(me, node):
@@ -81,14 +86,14 @@ class Waits:
             if future is not asyncio.current_task(self.loop):
                 return "a circle"
             return await future
-        return await self.awaiting(me, future, node)
+        return await self.awaiting(me, lambda: future, node)
 
     async def pass_(self, me):
         await asyncio.sleep(0)
 
     async def yield_(self, me, kind, reference):
         if kind == "future":
-            return await yielding(self.pick(reference)[0])
+            return await yielding(self.pick(me, reference)[0])
         if kind == "elsewhere":
             return await self.side.Future(loop=Elsewhere())
         return await yielding({"none": None, "number": 42, "generator": (i for i in ())}[kind])
@@ -125,7 +130,7 @@ class Waits:
 
     def targets(self, me, targets):
         """Returns what to pass to asyncio's functions and its nodes; (None, None) for a circle."""
-        known = [self.pick(argument) for name, argument in targets if name == "ref"]
+        known = [self.pick(me, argument) for name, argument in targets if name == "ref"]
         if any(not (f is None or f.done()) and self.circle(me, node) for f, node in known):
             return None, None
         awaitables, nodes = [], []
@@ -134,7 +139,7 @@ class Waits:
                 node = self.person()
                 awaitable = self.body(node, argument)
             else:
-                awaitable, node = self.pick(argument)
+                awaitable, node = self.pick(me, argument)
             if awaitable is not None:
                 awaitables.append(awaitable)
                 nodes.append(node)
@@ -145,11 +150,12 @@ class Waits:
         awaitables, nodes = self.targets(me, targets)
         if awaitables is None:
             return "a circle"
-        outer, node = make(*awaitables), object()
+        # Known before it is made: coroutines that start eagerly must not wait for `me` any more.
+        node = object()
         self.waits_for[node] = nodes
-        if not keep:
-            return await self.awaiting(me, outer, node)
-        return self.add(outer, node)
+        if keep:
+            return self.add(make(*awaitables), node)
+        return await self.awaiting(me, lambda: make(*awaitables), node)
 
     async def shield(self, me, target, keep):
         return await self.outer(me, asyncio.shield, (target,), keep)
@@ -165,7 +171,9 @@ class Waits:
         if awaitables is None:
             return "a circle"
         options = {"return_when": getattr(asyncio, when), "timeout": self.delay(timeout)}
-        done, pending = await self.awaiting(me, asyncio.wait(awaitables, **options), *nodes)
+        done, pending = await self.awaiting(
+            me, lambda: asyncio.wait(awaitables, **options), *nodes
+        )
         return [sorted(self.trace.label(future) for future in some) for some in (done, pending)]
 
     async def wait_for(self, me, target, timeout):
@@ -173,7 +181,7 @@ class Waits:
         if not awaitables:
             return "a circle, or gone"
         waiting = asyncio.wait_for(awaitables[0], self.delay(timeout))
-        return await self.awaiting(me, waiting, *nodes)
+        return await self.awaiting(me, lambda: waiting, *nodes)
 
     def delay(self, timeout):
         return None if timeout is None else timeout * self.driver.second

@@ -1,4 +1,4 @@
-"""What the tests of eager tasks share. On 3.11 those are our addition, with the behaviour of 3.12."""
+"""What the tests of eager tasks share: those are our addition on 3.11, behaving as on 3.12."""
 
 import gc
 import sys

@@ -1,8 +1,8 @@
 """Programs made of asyncio's own parts, run in the two ways in which their tasks can be ours.
 
-A program is a coroutine function. It takes a list, its log, asserts what it knows, and may return anything that can be
-compared. What is compared with the interpreter's classes is its course: the log, the result, what the loop reported and,
-on a loop that counts, how many calls were scheduled.
+A program is a coroutine function. It takes a list, its log, asserts what it knows, and may return
+anything that can be compared. What is compared with the interpreter's classes is its course: the
+log, the result, what the loop reported and, on a loop that counts, how many calls were scheduled.
 """
 
 import asyncio
@@ -16,13 +16,14 @@ from support.loops import LoopMissing, new_loop
 from support.recorder import Recorder, collect
 from support.tasks import described
 
-# The classes are in force in the whole process; or the loop has a factory for tasks, its futures being the stock ones.
+# The classes are in force in the whole process; or the loop has a factory for tasks, its futures
+# being the stock ones.
 WAYS = ("in force", "factory")
 KINDS = ("subclass", "uvloop")
 
 
 def every_way(programs):
-    """Parametrises a test, which calls `assert_same_course()`, over programs, ways and kinds of loops."""
+    """Parametrises a test over programs, ways and kinds of loops, for `assert_same_course()`."""
 
     def decorate(test):
         test = pytest.mark.parametrize("program", programs, ids=lambda program: program.__name__)(
@@ -46,7 +47,7 @@ def assert_same_course(program, impl, way, kind):
 
 
 def course(program, impl, way, kind):
-    """Runs `program` on a new loop; returns its log, result and reports, and the number of calls scheduled."""
+    """Runs `program` on a new loop; returns all that is compared."""
     gc.freeze()  # what was there before is not this program's garbage
     loop = new_loop(kind)
     reports = Recorder()

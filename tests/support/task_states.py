@@ -37,7 +37,8 @@ class Duck(collections.abc.Coroutine):
         return self
 
 
-# What is done with a task before it is shown. Each is given the loop and a function that makes the task.
+# What is done with a task before it is shown. Each is given the loop and a function that makes
+# the task.
 
 
 def scheduled(loop, make):
@@ -184,7 +185,7 @@ STATES = [
 
 
 def shown(impl, state, show, *, debug=False, base=None):
-    """What `show(task)` gives of a task of `impl` in `state`; the task is then brought to its end."""
+    """What `show(task)` gives of a task of `impl` in `state`; the task is brought to its end."""
     with supervised_loop(impl) as (loop, reports):
         loop.set_debug(debug)
         tasks = []

@@ -1,4 +1,4 @@
-"""What the tests of tasks share: the futures a task may await, and accounts of what happened that compare equal."""
+"""What the tests of tasks share: what a task may await, and accounts of what happened."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ class Yielding:
 def future_kinds(impl):
     """Returns the classes of futures that a task of `impl` must be able to await, by name.
 
-    `python` is the standard library's own class written in Python: a stranger that only has the right methods.
+    `python` is the standard library's class written in Python: a stranger with the right methods.
     """
 
     class FutureSubclass(impl.Future):
@@ -76,7 +76,7 @@ def supervised_loop(impl, kind="asyncio"):
 
 
 def assert_like_builtin(scenario, impl):
-    """Asserts that `scenario(impl)` gives what it gives with the interpreter's classes, and returns it."""
+    """Asserts that `scenario(impl)` gives what it gives with the built-in classes; returns that."""
     expected = scenario(implementation("builtin"))
     seen = scenario(impl)
     assert seen == expected, f"\nbuiltin: {expected}\n{impl.name}: {seen}"
@@ -84,7 +84,7 @@ def assert_like_builtin(scenario, impl):
 
 
 def described(error):
-    """Returns `error` with its arguments and everything it is chained to, to be compared; None for no error."""
+    """Returns `error` and what it is chained to in a form that compares equal; None for none."""
     if error is None:
         return None
     args = tuple(normalised(arg) if isinstance(arg, str) else arg for arg in error.args)
@@ -98,7 +98,7 @@ def functions_in(error):
 
 
 def ending(future):
-    """Returns how `future` stands: "pending", or its outcome with the exception described in full."""
+    """Returns how `future` stands: "pending", or its outcome, an exception described in full."""
     if not future.done():
         return "pending"
     try:
@@ -125,7 +125,7 @@ def passes_until_done(loop, future, limit=100):
 
 
 def within(loop, call, *args):
-    """Returns the answer of `call(*args)` made in a pass of `loop`, where steps made by hand belong."""
+    """Returns the answer of `call(*args)` made in a pass of `loop`: where steps by hand belong."""
     answers = []
     loop.call_soon(lambda: answers.append(answer(call, *args)))
     run_passes(loop)
