@@ -17,7 +17,7 @@ help:  ## show this list
 
 demo: $(VENV)/made-for ## run the 22 tutorial examples on Rust tasks (SPEED=1: at their own pace)
 	@echo "building and installing aioxide into $(VENV) …"
-	$(BIN)/python -m pip install --quiet .[uvloop]
+	$(BIN)/python -m pip install --quiet .
 	$(BIN)/python examples/demo.py --speed $(SPEED)
 
 test: $(VENV)/made-for ## build, install and check everything

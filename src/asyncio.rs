@@ -17,6 +17,8 @@ pub(crate) struct Asyncio {
     pub(crate) invalid_state_error: Py<PyType>,
     pub(crate) future_repr: Py<PyAny>,
     pub(crate) task_repr: Py<PyAny>,
+    #[cfg(not(Py_3_12))]
+    pub(crate) future_repr_info: Py<PyAny>,
     pub(crate) task_get_stack: Py<PyAny>,
     pub(crate) task_print_stack: Py<PyAny>,
     pub(crate) iscoroutine: Py<PyAny>,
@@ -91,6 +93,8 @@ impl Asyncio {
             invalid_state_error: find("asyncio.exceptions", "InvalidStateError")?.extract(py)?,
             future_repr: find("asyncio.base_futures", "_future_repr")?,
             task_repr: find("asyncio.base_tasks", "_task_repr")?,
+            #[cfg(not(Py_3_12))]
+            future_repr_info: find("asyncio.base_futures", "_future_repr_info")?,
             task_get_stack: find("asyncio.base_tasks", "_task_get_stack")?,
             task_print_stack: find("asyncio.base_tasks", "_task_print_stack")?,
             iscoroutine: find("asyncio.coroutines", "iscoroutine")?,

@@ -62,6 +62,19 @@ pub(crate) fn implementation_of(
     }
 }
 
+/// Whether the object has attributes of its own, which could hide those of its class.
+///
+/// The class must be one of ours or a subclass: they keep their `__dict__` at an offset that the type
+/// tells, and make it with the first attribute that is set.
+pub(crate) fn has_own_attributes(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: attached; a positive offset is that of a pointer to a dict, or NULL, in the object.
+    unsafe {
+        let offset = (*ffi::Py_TYPE(object.as_ptr())).tp_dictoffset;
+        offset <= 0
+            || !(*object.as_ptr().byte_offset(offset).cast::<*mut ffi::PyObject>()).is_null()
+    }
+}
+
 unsafe extern "C" {
     /// The type of bound methods and what is behind one; PyO3 declares neither.
     static mut PyMethod_Type: ffi::PyTypeObject;

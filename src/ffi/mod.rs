@@ -25,5 +25,7 @@ pub(crate) use error::{
     traceback_of, unraisable,
 };
 pub(crate) use field::{Field, SharedField, Traverse};
-pub(crate) use function::{HiddenMethod, function_of_method, implementation_of};
+pub(crate) use function::{
+    HiddenMethod, function_of_method, has_own_attributes, implementation_of,
+};
 pub(crate) use interpreter::is_main_interpreter;

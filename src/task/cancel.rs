@@ -75,6 +75,9 @@ fn request(task: &Bound<'_, Task>) -> bool {
 /// nor the object itself has put something else in its place.
 fn cancelled_by_us<'py>(future: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Task>>> {
     let Ok(task) = future.cast::<Task>() else { return Ok(None) };
+    if future.is_exact_instance_of::<Task>() && !ffi::has_own_attributes(future) {
+        return Ok(Some(task.clone()));
+    }
     let method = future.getattr(intern!(future.py(), "cancel"))?;
     let implementation = ffi::implementation_of(&method, future);
     let ours = implementation.is_some() && implementation.as_ref() == OWN_CANCEL.get();

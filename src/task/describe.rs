@@ -24,7 +24,21 @@ pub(super) fn describe<'py>(task: &Bound<'py, Task>) -> PyResult<Bound<'py, PyAn
         return shorten(task);
     }
     let _level = Level::enter();
+    #[cfg(not(Py_3_12))]
+    if task.get().get_coro(py).is_none() {
+        return without_coroutine(task);
+    }
     asyncio(py).task_repr.bind(py).call1((task,))
+}
+
+/// On 3.11 asyncio knows no task without a coroutine; an eager one that has ended is one.
+#[cfg(not(Py_3_12))]
+fn without_coroutine<'py>(task: &Bound<'py, Task>) -> PyResult<Bound<'py, PyAny>> {
+    let py = task.py();
+    let mut info: Vec<String> = asyncio(py).future_repr_info.bind(py).call1((task,))?.extract()?;
+    info.insert(1, format!("name={}", task.get().get_name(py).into_pyobject(py)?.repr()?));
+    let text = format!("<{} {}>", task.get_type().name()?, info.join(" "));
+    Ok(text.into_pyobject(py)?.into_any())
 }
 
 /// Says who it is, and leaves the rest out.

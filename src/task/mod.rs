@@ -253,8 +253,8 @@ impl Task {
         Ok(())
     }
 
-    /// Not an attribute: `step.rs` takes it out of the class.
-    #[pyo3(signature = (exception=None, /))]
+    // Not an attribute: `step.rs` takes it out of the class.
+    #[pyo3(signature = (exception=None, /), text_signature = None)]
     fn task_step<'py>(
         slf: &Bound<'py, Self>,
         exception: Option<Bound<'py, PyAny>>,
@@ -262,8 +262,8 @@ impl Task {
         step::step(slf, exception)
     }
 
-    /// Not an attribute: `wakeup.rs` takes it out of the class.
-    #[pyo3(signature = (future, /))]
+    // Not an attribute: `wakeup.rs` takes it out of the class.
+    #[pyo3(signature = (future, /), text_signature = None)]
     fn task_wakeup<'py>(slf: &Bound<'py, Self>, future: Bound<'py, PyAny>) -> PyResult<()> {
         wakeup::wakeup(slf, &future)
     }

@@ -1,4 +1,4 @@
-"""Runs one module of the interpreter's asyncio tests and writes down what happened.
+"""Runs one module of the interpreter's tests and writes down what happened.
 
 usage: child.py MODULE CLASSES PATTERN TIMEOUT RECORD
 
@@ -20,7 +20,6 @@ import traceback
 import unittest
 from asyncio import futures, tasks
 
-PACKAGE = "test.test_asyncio"
 BUILT_IN = tasks._CTask, futures._CFuture
 AWAITED_BY = ("future_add_to_awaited_by", "future_discard_from_awaited_by")
 
@@ -32,7 +31,7 @@ def main():
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background processes
     task, future = bind(classes) if classes != "built-in" else BUILT_IN
     refuse_resources()
-    suite = load(f"{PACKAGE}.{module}", pattern)
+    suite = load(module, pattern)
     with open(path, "a", buffering=1, encoding="utf-8") as file:
         record = Record(file)
         sys.unraisablehook = record.add_unraisable
@@ -85,7 +84,7 @@ def bound(suite, *classes):
         f"{case.__name__}.{name}"
         for case in {type(test) for test in flat(suite)}
         for name in dir(case)
-        if {*classes} & {*getattr(getattr(case, name), "__mro__", ())}
+        if {*classes} & {*getattr(getattr(case, name, None), "__mro__", ())}
     )
 
 

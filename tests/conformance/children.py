@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from conformance.modules import full_name
+
 BUILT_IN, RUST = "built-in", "aioxide"
 CHILD = Path(__file__).with_name("child.py")
 # What the interpreter's own test command runs its tests with.
@@ -40,6 +42,7 @@ class Run:
     # `Case.attribute` of the test cases that were bound to the classes.
     bound: set[str] = field(default_factory=set)
     output: str = ""
+    complete: bool = False
 
     def count(self, outcome: str) -> int:
         return sum(test.outcome == outcome for test in self.tests.values())
@@ -53,7 +56,7 @@ async def run(module: str, classes: str, *, pattern: str = "*", timeout: float =
     """Runs a module of tests, or those of it whose names match, in a process of its own.
 
     It has an empty folder for its files and `timeout` seconds. A process that ends too early or
-    badly is a test failed, the one that it was in.
+    badly is a failure of the test that it was in.
     """
     began = time.monotonic()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -61,7 +64,7 @@ async def run(module: str, classes: str, *, pattern: str = "*", timeout: float =
         record.touch()
         here.mkdir()
         with output.open("wb") as printed:
-            arguments = (CHILD, module, classes, pattern, str(timeout), record)
+            arguments = (CHILD, full_name(module), classes, pattern, str(timeout), record)
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, *FLAGS, *arguments),
                 cwd=here,
@@ -104,6 +107,7 @@ def _read(record: Path, result: Run, status: int) -> None:
                 current = f"(after {test})"
             case {"finished": _}:
                 current = "(at exit)"
-    if status != 0 or current != "(at exit)":
+    result.complete = status == 0 and current == "(at exit)"
+    if not result.complete:
         end = f"the process ended with status {status}; it had printed:\n{result.output[-4000:]}"
         result.tests[current] = Result("failed", end)

@@ -22,21 +22,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not present:
         print(MISSING)
         return 0
-    options = _parser(present).parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    for module in options.module or ():
+        if module not in present and "." not in module:
+            parser.error(f"there is no {modules.full_name(module)}")
     chosen = options.module or modules.present(options.fast)
     comparisons = asyncio.run(_run(chosen, options))
     print(report(comparisons, options.verbose))
     return 0 if all(comparison.ok() for comparison in comparisons) else 1
 
 
-def _parser(present: Sequence[str]) -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="run.py",
         description="Runs the interpreter's own asyncio tests on the built-in classes and on the"
         " Rust ones, and compares.",
     )
     add = parser.add_argument
-    add("--module", action="append", choices=present, metavar="NAME", help="only this; repeatable")
+    only = "only this one; repeatable; by its full name, such as test.test_asyncgen, any other test"
+    add("--module", action="append", metavar="NAME", help=only)
     add("-k", dest="pattern", default="", metavar="PATTERN", help="only tests of such names")
     add("--fast", action="store_true", help=f"leave out {', '.join(sorted(modules.SLOW))}")
     add("--jobs", type=int, default=2, metavar="N", help="processes at a time (default: 2)")

@@ -74,10 +74,13 @@ class Comparison:
         return self._where("failed", "passed")
 
     def unproven(self) -> list[str]:
-        """Returns what casts doubt on whether these tests ran on the Rust classes, in sentences."""
+        """Returns what casts doubt on whether these tests ran, and on our classes, in sentences."""
+        both = (self.built_in, self.rust)
+        left = self.built_in.bound - self.rust.bound
         doubts = [
-            f"{name} is bound to a built-in class" for name in self.built_in.bound - self.rust.bound
+            f"the tests on {run.classes} classes broke off" for run in both if not run.complete
         ]
+        doubts += [f"{name} is bound to a built-in class" for name in left]
         for name, (theirs, ours) in self._pairs.items():
             if ours.built_in_tasks:
                 doubts.append(f"{name} made {ours.built_in_tasks} built-in tasks")

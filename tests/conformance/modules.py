@@ -18,3 +18,8 @@ def present(fast: bool = False) -> list[str]:
     folders = spec.submodule_search_locations if spec else []
     names = {file.stem for folder in folders for file in Path(folder).glob("test_*.py")}
     return sorted(names - SLOW if fast else names)
+
+
+def full_name(module: str) -> str:
+    """Returns the name to import; a name with a dot in it is one, of another of its tests."""
+    return module if "." in module else f"{PACKAGE}.{module}"

@@ -80,7 +80,7 @@ def complaints(comparison: Comparison) -> Iterator[str]:
     for name, test in comparison.worse().items():
         yield f"\nWORSE ON THE RUST CLASSES: {name}: {test.outcome}\n{indent(test.details, '    ')}"
     for doubt in comparison.unproven():
-        yield f"\nNOT ON THE RUST CLASSES: {doubt}"
+        yield f"\nNOT PROVEN: {comparison.module}: {doubt}"
     for name in comparison.stale_exclusions():
         yield f"\nEXCLUDED FOR NO REASON: {name}"
 

@@ -97,7 +97,7 @@ class Calls:
             name = f"named {person}"  # they number their names by themselves
         if name is not None:
             options["name"] = name
-        if (context := self.context(context)) is not None:
+        if (context := self.context(context, enter=eager or self.eager)) is not None:
             options["context"] = context
         if eager and (EAGER_BY_LOOP if kind in ("loop", "asyncio") else EAGER):
             options["eager_start"] = True
@@ -146,7 +146,7 @@ class Calls:
 
     def hush(self, me, reference):
         target = self.target(reference)
-        if isinstance(target, asyncio.Task):
+        if hasattr(target, "get_coro"):
             target._log_destroy_pending = False
         else:
             target._log_traceback = False
@@ -193,7 +193,7 @@ class Calls:
             objects[reference % len(objects)] = None
 
     def collect(self, me):
-        with self.in_any_order():
+        with self.trace.garbage_collection():
             self.collect_garbage()
 
     def stop(self, me):

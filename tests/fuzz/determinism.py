@@ -30,15 +30,15 @@ def controlled(trace):
     """Within it a run is repeatable; warnings and errors that nobody gets are noted in `trace`."""
 
     def show_warning(message, category, *_args, **_options):
-        trace.note("warning", category.__name__, trace.text(str(message)))
+        trace.note_report("warning", category.__name__, trace.text(str(message).partition("\n")[0]))
 
     def show_unraisable(unraisable):
         what = trace.text(unraisable.err_msg or "")
-        trace.note("unraisable", what, trace.error(unraisable.exc_value))
+        trace.note_report("unraisable", what, trace.error(unraisable.exc_value))
 
     def show_log(record):
         error = record.exc_info and record.exc_info[1]
-        trace.note("log", trace.text(record.getMessage()), trace.error(error))
+        trace.note_report("log", trace.text(record.getMessage()), trace.error(error))
 
     hook = sys.unraisablehook
     _LOGGER.addFilter(show_log)  # which returns false: the record goes no further

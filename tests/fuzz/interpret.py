@@ -1,10 +1,10 @@
 """Running a program on one side of a setting, and what is seen of it."""
 
 import asyncio
-import contextlib
 import gc
 import weakref
 from collections.abc import Coroutine
+from contextvars import Context
 from types import coroutine as generator_coroutine
 
 from fuzz.calls import VALUES, Calls
@@ -18,7 +18,8 @@ def run(program, side):
     """Returns the trace of `program`: what happened, in order, as plain data."""
     trace = Trace(side)
     with controlled(trace), side.in_force():
-        Run(program, side, trace).to_the_end()
+        # In a context of its own, since finalisers run in the one that the collector is called in.
+        Context().run(Run(program, side, trace).to_the_end)
     return trace.events
 
 
@@ -41,6 +42,7 @@ class Run(Calls, Waits):
 
     def to_the_end(self):
         """Runs the program, ends what is left of it, and collects the garbage."""
+        asyncio.set_event_loop(None)
         self.loop.set_exception_handler(self._report)
         self.loop.set_debug(self.debug)
         self.loop.slow_callback_duration = float("inf")
@@ -86,11 +88,12 @@ class Run(Calls, Waits):
                 self.note("end", f"#{number}", self.trace.look(known, self.side))
         known = None
         self.contexts.clear()
-        with self.in_any_order():
+        with self.trace.garbage_collection():
             self.trace.objects.clear()
             self.collect_garbage()
             self.driver.close()
             self.collect_garbage()
+        self.loop.set_exception_handler(None)  # ends the cycle with this object
 
     # What the operations are made of
 
@@ -111,10 +114,19 @@ class Run(Calls, Waits):
         number = reference % len(self.trace.objects)
         return self.trace.objects[number], self.nodes[number]
 
-    def context(self, reference):
+    def context(self, reference, *, enter=False):
+        """Returns one of the copied contexts, or None; with `enter` only if it can be entered."""
         if reference is None or not self.contexts:
             return None
-        return self.contexts[reference % len(self.contexts)]
+        context = self.contexts[reference % len(self.contexts)]
+        try:
+            context.run(lambda: None)
+        except RuntimeError:
+            if enter:
+                # An eager step in a context that is in use: some built-in tasks fail and leave
+                # themselves the current task.
+                return None
+        return context
 
     def coroutine(self, form, person, body):
         """Returns the coroutine of `body`, in one of the forms that a task takes or refuses."""
@@ -130,19 +142,11 @@ class Run(Calls, Waits):
         self.note(me, "ends")
         return VALUES[value]
 
-    @contextlib.contextmanager
-    def in_any_order(self):
-        """What is noted in here counts as a set: what the garbage collection finds has no order."""
-        events = self.trace.events
-        start = len(events)
-        yield
-        events[start:] = sorted(events[start:], key=repr)
-
     def collect_garbage(self):
         gc.collect()
 
     def _report(self, loop, context):
-        self.note("handler", self.trace.report(context))
+        self.trace.note_report("handler", self.trace.report(context))
 
 
 class Delegate(Coroutine):

@@ -1,13 +1,23 @@
 """What is seen of a run, in a form that is equal for equal behaviour."""
 
 import asyncio
+import contextlib
 import contextvars
+import os
 import re
+
+import aioxide
 
 VARIABLE = contextvars.ContextVar("variable", default=0)
 
-_ADDRESS_OR_NAME = re.compile(r"0x[0-9a-fA-F]+|\bTask-(\d+)")
+# An address (maybe the end of one, where a repr was shortened), an automatic name, the module of a
+# class.
+_ACCIDENTAL = re.compile(
+    r"(?:0x|\.\.\.)[0-9a-fA-F]+(?=>)|\bTask-(\d+)|\b(?:_asyncio|asyncio|aioxide)\.(?=Future|Task)"
+)
 _DEEPEST = 12
+_PACKAGE = os.path.dirname(aioxide.__file__) + os.sep
+_MAKERS = ("asyncio.base_events", "asyncio.events", "uvloop", "aioxide")
 
 
 class Trace:
@@ -17,15 +27,29 @@ class Trace:
         self.events = []
         self.objects = []
         self.loop = None
+        self.collecting = False
         # What the number in the first automatic name is, where the numbers can be compared at all.
         self.first_number = None
         self._numbered = side.numbered
+
+    @contextlib.contextmanager
+    def garbage_collection(self):
+        """What is noted within counts as a set: finalisers run in no order that could be named."""
+        start, before = len(self.events), self.collecting
+        self.collecting = True
+        yield
+        self.collecting = before
+        self.events[start:] = sorted(self.events[start:], key=repr)
 
     def note(self, who, what, *details):
         """Adds an event: who did it, whose step it is, the context it runs in, and details."""
         task = asyncio.current_task(self.loop)
         running = None if task is None else self.label(task)
         self.events.append((who, what, running, VARIABLE.get(), *details))
+
+    def note_report(self, channel, *details):
+        """Adds an event that may be the work of a finaliser: at whose step is nobody's concern."""
+        self.events.append((channel, *details))
 
     def add(self, created):
         """Makes `created` an object of the program; returns its label."""
@@ -41,12 +65,12 @@ class Trace:
 
     def text(self, text):
         """Returns `text` without what differs from run to run."""
-        return _ADDRESS_OR_NAME.sub(self._constant, text)
+        return _ACCIDENTAL.sub(self._constant, text)
 
     def _constant(self, match):
         number = match[1]
         if number is None:
-            return "0x…"
+            return "0x…" if match[0][0] in "0." else ""
         if not self._numbered or self.first_number is None:
             return "Task-…"
         return f"Task+{int(number) - self.first_number}"
@@ -93,12 +117,16 @@ class Trace:
         """Returns what a loop's exception handler was called with."""
         return [
             (key, self.error(value) if key == "exception" else self._reported(value))
-            for key, value in context.items()
+            for key, value in sorted(context.items())
         ]
 
     def _reported(self, value):
         if isinstance(value, (list, tuple)):  # a source traceback
-            return [(frame.name, frame.lineno) for frame in value]
+            frames = [frame for frame in value if not frame.filename.startswith(_PACKAGE)]
+            return [(frame.name, frame.lineno) for frame in frames]
+        if self.collecting and asyncio.isfuture(value):
+            # Whether its coroutine was closed before is up to the garbage collection.
+            return self.label(value)
         return self.text(value if isinstance(value, str) else repr(value))
 
     def look(self, future, side):
@@ -131,16 +159,20 @@ class Trace:
             "waits": self.value(task._fut_waiter),
             "must cancel": task._must_cancel,
             "cancelling": task.cancelling(),
-            "stack": [frame.f_code.co_name for frame in task.get_stack()],
+            # While it runs there are also those who called it: the loop, which does as it likes.
+            "stack": [frame.f_code.co_name for frame in task.get_stack()[-1:]],
             "coroutine": getattr(coroutine, "__name__", None),
-            "variable": context and context.get(VARIABLE),
+            "variable": None if context is None else context.get(VARIABLE),
         }
 
 
 def _functions(traceback):
+    """Returns the names of the functions that an exception has passed, but for those of loops and factories."""
     names = []
     while traceback is not None:
-        names.append(traceback.tb_frame.f_code.co_name)
+        frame = traceback.tb_frame
+        if not frame.f_globals.get("__name__", "").startswith(_MAKERS):
+            names.append(frame.f_code.co_name)
         traceback = traceback.tb_next
     return names
 

@@ -1,6 +1,7 @@
 """The operations of programs that may suspend the coroutine they are in."""
 
 import asyncio
+import sys
 import types
 
 from fuzz.calls import VALUES, Fatal, new_error
@@ -105,12 +106,8 @@ class Waits:
         return await self.body(me, body)
 
     async def try_(self, me, steps, caught, handler, ending, final):
-        closed = False
         try:
             await self.steps(me, steps)
-        except GeneratorExit:
-            closed = True
-            raise
         except CATCH[caught] as error:
             self.note(me, "catches", self.trace.error(error))
             await self.steps(me, handler)
@@ -123,7 +120,7 @@ class Waits:
             if ending == "cancelled":
                 raise asyncio.CancelledError("anew") from None
         finally:
-            if not closed:
+            if not isinstance(sys.exception(), GeneratorExit):  # then nothing may be awaited
                 await self.steps(me, final)
 
     # asyncio's functions
@@ -198,7 +195,8 @@ class Waits:
             for _, name, context, body in children:
                 person = self.person()
                 coroutine = self.body(person, body)
-                task = group.create_task(coroutine, name=name, context=self.context(context))
+                context = self.context(context, enter=self.eager)
+                task = group.create_task(coroutine, name=name, context=context)
                 self.note(me, "group", self.add(task, person))
                 del task
             await self.steps(me, steps)
