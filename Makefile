@@ -37,7 +37,7 @@ python-checks: ## ruff, mypy, stubs against the module
 	$(BIN)/python -m mypy.stubtest --concise aioxide
 
 pytest: ## the Python tests, on the installed package
-	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q --numprocesses auto $(PYTEST_ARGS)
 
 # The environment is made anew when another interpreter is asked for.
 $(VENV)/made-for: FORCE
