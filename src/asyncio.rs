@@ -33,9 +33,8 @@ pub(crate) struct Asyncio {
     pub(crate) current_tasks: Py<PyDict>,
     #[cfg(Py_3_12)]
     pub(crate) swap_current_task: Py<PyAny>,
-    #[cfg(Py_3_12)]
+    /// On 3.11, which has no eager tasks, these two are for tasks of every kind.
     pub(crate) register_eager_task: Py<PyAny>,
-    #[cfg(Py_3_12)]
     pub(crate) unregister_eager_task: Py<PyAny>,
     #[cfg(not(Py_3_12))]
     pub(crate) current_task: Py<PyAny>,
@@ -85,6 +84,11 @@ impl Asyncio {
         let find = |module: &str, name: &str| -> PyResult<Py<PyAny>> {
             PyModule::import(py, module)?.getattr(name).map(Bound::unbind)
         };
+        let (register_eager, unregister_eager) = if cfg!(Py_3_12) {
+            ("_register_eager_task", "_unregister_eager_task")
+        } else {
+            ("_register_task", "_unregister_task")
+        };
         let get_event_loop = if cfg!(Py_3_12) { "get_event_loop" } else { "_get_event_loop" };
         Ok(Self {
             future_class: find("_asyncio", "Future")?,
@@ -108,10 +112,8 @@ impl Asyncio {
             current_tasks: find("_asyncio", "_current_tasks")?.extract(py)?,
             #[cfg(Py_3_12)]
             swap_current_task: find("_asyncio", "_swap_current_task")?,
-            #[cfg(Py_3_12)]
-            register_eager_task: find("_asyncio", "_register_eager_task")?,
-            #[cfg(Py_3_12)]
-            unregister_eager_task: find("_asyncio", "_unregister_eager_task")?,
+            register_eager_task: find("_asyncio", register_eager)?,
+            unregister_eager_task: find("_asyncio", unregister_eager)?,
             #[cfg(not(Py_3_12))]
             current_task: find("asyncio.tasks", "current_task")?,
             #[cfg(Py_3_14)]

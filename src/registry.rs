@@ -103,22 +103,12 @@ pub(crate) fn register(task: &Bound<'_, PyAny>) -> PyResult<()> {
 
 /// Makes a task known while its first step runs, before anybody knows whether it outlives that.
 pub(crate) fn register_eager(task: &Bound<'_, PyAny>) -> PyResult<()> {
-    #[cfg(Py_3_12)]
-    return asyncio(task.py()).register_eager_task.bind(task.py()).call1((task,)).map(drop);
-    #[cfg(not(Py_3_12))]
-    register(task)
+    asyncio(task.py()).register_eager_task.bind(task.py()).call1((task,)).map(drop)
 }
 
 /// Ends what `register_eager` began.
 pub(crate) fn unregister_eager(task: &Bound<'_, PyAny>) -> PyResult<()> {
-    #[cfg(Py_3_12)]
-    return asyncio(task.py()).unregister_eager_task.bind(task.py()).call1((task,)).map(drop);
-    #[cfg(not(Py_3_12))]
-    {
-        // On 3.11 it is in the weak set like every other task, and stays there if it lives on.
-        let _ = task;
-        Ok(())
-    }
+    asyncio(task.py()).unregister_eager_task.bind(task.py()).call1((task,)).map(drop)
 }
 
 static NAMES: AtomicU64 = AtomicU64::new(0);

@@ -34,7 +34,7 @@ def test_first_program_of_the_readme():
 def test_commands_that_are_named_exist(document):
     text = (ROOT / document).read_text()
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"`?make ([a-z-]+)", text):
+    for target in re.findall(r"(?:^|`)make ([a-z-]+)", text, re.M):
         assert re.search(rf"^{target}:", makefile, re.M), target
     options = run(sys.executable, "-m", "aioxide", "--help").stdout
     for option in re.findall(r"`(--[a-z]+)", text):

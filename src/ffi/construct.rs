@@ -104,12 +104,12 @@ pub(crate) trait Construct: PyClass<Frozen = True> + Sync {
     /// The addresses of those values in an object that is there.
     fn addresses(this: &Bound<'_, Self>) -> Vec<usize>;
 
-    /// Writes values that are not initialised yet to these places.
+    /// Writes values that are not initialised yet to the object.
     ///
     /// # Safety
-    /// The addresses are those of an object that has just been allocated, in the order of
-    /// `addresses`.
-    unsafe fn write_unready(places: impl Iterator<Item = *mut u8>);
+    /// The object has just been allocated for this class or a subclass; the offsets are those of
+    /// `addresses` in any other one.
+    unsafe fn write_unready(object: *mut ffi::PyObject, offsets: &[usize]);
 
     /// `__init__`
     fn initialise<'py>(this: &Bound<'py, Self>, arguments: Arguments<'py>) -> PyResult<()>;
@@ -171,8 +171,8 @@ unsafe fn allocate<T: Construct>(
     unsafe {
         let alloc = (*class).tp_alloc.unwrap_or(ffi::PyType_GenericAlloc);
         let object = Bound::from_owned_ptr_or_err(py, alloc(class, 0))?;
-        let offsets = T::offsets().get(py).map_or(&[][..], Vec::as_slice);
-        T::write_unready(offsets.iter().map(|offset| object.as_ptr().cast::<u8>().add(*offset)));
+        let offsets = T::offsets().get(py).expect("set when the slot was");
+        T::write_unready(object.as_ptr(), offsets);
         Ok(object.cast_into_unchecked())
     }
 }
@@ -208,7 +208,7 @@ unsafe extern "C" fn construct<T: Construct>(
             let positional = ffi::PyVectorcall_NARGS(flagged_count).cast_unsigned();
             let names = Bound::from_borrowed_ptr_or_opt(py, names)
                 .map(|names| names.cast_into_unchecked::<PyTuple>());
-            let count = positional + names.as_ref().map_or(0, |names| names.len());
+            let count = positional + names.as_ref().map_or(0, PyTupleMethods::len);
             let values = match count {
                 0 => &[],
                 _ => slice::from_raw_parts(arguments, count),
@@ -237,26 +237,22 @@ unsafe fn make<'py, T: Construct>(
 ) -> PyResult<Bound<'py, T>> {
     // SAFETY: the caller vouches for the pointers.
     let bound = |value: &*mut ffi::PyObject| unsafe { Bound::from_borrowed_ptr(py, *value) };
-    let names = || names.into_iter().flat_map(|names| names.iter());
+    let names = || names.into_iter().flat_map(PyTupleMethods::iter);
     let read = T::signature().assign(
         py,
         positional.iter().map(bound),
         names().zip(keywords.iter().map(bound)),
     );
-    match read {
-        Ok(arguments) => {
-            // SAFETY: the class is that of `T`.
-            let object = unsafe { allocate::<T>(py, T::type_object_raw(py))? };
-            T::initialise(&object, arguments)?;
-            Ok(object)
-        }
-        Err(Mismatch) => {
-            let args = PyTuple::new(py, positional.iter().map(bound))?;
-            let kwargs = PyDict::new(py);
-            for (name, value) in names().zip(keywords.iter().map(bound)) {
-                kwargs.set_item(name, value)?;
-            }
-            Err(builtin_complaint(T::builtin(py), &args, Some(&kwargs)))
-        }
+    if let Ok(arguments) = read {
+        // SAFETY: the class is that of `T`.
+        let object = unsafe { allocate::<T>(py, T::type_object_raw(py))? };
+        T::initialise(&object, arguments)?;
+        return Ok(object);
     }
+    let args = PyTuple::new(py, positional.iter().map(bound))?;
+    let kwargs = PyDict::new(py);
+    for (name, value) in names().zip(keywords.iter().map(bound)) {
+        kwargs.set_item(name, value)?;
+    }
+    Err(builtin_complaint(T::builtin(py), &args, Some(&kwargs)))
 }

@@ -18,6 +18,7 @@ pub(crate) mod report;
 use std::ptr;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::ffi::PyObject;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -487,10 +488,9 @@ impl Construct for Future {
         vec![ptr::from_ref(this.get()) as usize]
     }
 
-    unsafe fn write_unready(mut places: impl Iterator<Item = *mut u8>) {
-        let place = places.next().map(<*mut u8>::cast::<Self>);
-        // SAFETY: the caller gives the place of this value in new memory.
-        place.into_iter().for_each(|place| unsafe { place.write(Self::unready()) });
+    unsafe fn write_unready(object: *mut PyObject, offsets: &[usize]) {
+        // SAFETY: the caller vouches for the object and for the offset of this value in it.
+        unsafe { object.byte_add(offsets[0]).cast::<Self>().write(Self::unready()) };
     }
 
     fn initialise<'py>(this: &Bound<'py, Self>, arguments: Arguments<'py>) -> PyResult<()> {

@@ -67,16 +67,16 @@ impl TaskHandle {
     }
 
     /// The function that stands for what is run, as asyncio's log shows it.
-    #[getter]
-    fn _callback<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    #[getter(_callback)]
+    fn callback<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self.future {
             Some(_) => Task::wakeup_function(self.task.bind(py)),
             None => step::function(self.task.bind(py)),
         }
     }
 
-    #[getter]
-    fn _args<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+    #[getter(_args)]
+    fn args<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, &self.future)
     }
 
@@ -102,7 +102,7 @@ impl TaskHandle {
         let table = asyncio(py);
         let task = self.task.bind(py);
         let event_loop = as_future(task).get().ready_loop(py)?;
-        let (callback, args) = (self._callback(py)?, self._args(py)?);
+        let (callback, args) = (self.callback(py)?, self.args(py)?);
         let shown = table.format_callback_source.bind(py).call1((&callback, &args))?;
         let handle = table.handle_class.bind(py).call1((
             callback,

@@ -23,6 +23,7 @@ mod wakeup;
 use std::ptr;
 
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi::PyObject;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -301,12 +302,11 @@ impl Construct for Task {
         vec![ptr::from_ref(as_future(this).get()) as usize, ptr::from_ref(this.get()) as usize]
     }
 
-    unsafe fn write_unready(mut places: impl Iterator<Item = *mut u8>) {
-        // SAFETY: the caller gives the places of these two values, in this order, in new memory.
+    unsafe fn write_unready(object: *mut PyObject, offsets: &[usize]) {
+        // SAFETY: the caller vouches for the object and for the offsets of these values in it.
         unsafe {
-            Future::write_unready(places.by_ref().take(1));
-            let place = places.next().map(<*mut u8>::cast::<Self>);
-            place.into_iter().for_each(|place| place.write(Self::unready()));
+            Future::write_unready(object, offsets);
+            object.byte_add(offsets[1]).cast::<Self>().write(Self::unready());
         }
     }
 

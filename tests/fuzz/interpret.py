@@ -36,6 +36,7 @@ class Run(Calls, Waits):
         self.contexts = []
         self.persons = 0
         self.started = []  # weak references to the tasks of all coroutines that have begun
+        self.closed = set()  # whose coroutine is being closed: they do no more
         # Who waits for what: circles, in which cancel() would never end, are kept out.
         self.waits_for = {}
         self.nodes = []  # what an object is in that graph

@@ -1,7 +1,6 @@
 """The operations of programs that may suspend the coroutine they are in."""
 
 import asyncio
-import sys
 import types
 
 from fuzz.calls import VALUES, Fatal, new_error
@@ -47,6 +46,8 @@ class Waits:
         try:
             outcome = await self.WAITS[name](self, me, *arguments)
         except BaseException as error:
+            if isinstance(error, GeneratorExit):
+                self.closed.add(me)
             self.note(me, name, "raised", self.trace.error(error), self.standing())
             raise
         self.note(me, name, self.value(outcome), self.standing())
@@ -59,6 +60,8 @@ class Waits:
     async def steps(self, me, steps, guard="nothing"):
         """Does one step after the other; one that raises what `guard` stands for is passed over."""
         for step in steps:
+            if me in self.closed:
+                return
             try:
                 await self.wait(me, step)
             except CATCH[guard]:
@@ -120,8 +123,7 @@ class Waits:
             if ending == "cancelled":
                 raise asyncio.CancelledError("anew") from None
         finally:
-            if not isinstance(sys.exception(), GeneratorExit):  # then nothing may be awaited
-                await self.steps(me, final)
+            await self.steps(me, final)
 
     # asyncio's functions
 
