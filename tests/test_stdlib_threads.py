@@ -21,7 +21,7 @@ def other_thread(request, impl):
         loop.call_soon(running.set)
         loop.run_forever()
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     if request.param == "factory":
         thread.start()
         running.wait()

@@ -282,7 +282,7 @@ def test_errors_of_the_loop_come_through(impl, method):
 def foreign_loop(impl):
     """A stock loop that runs in a thread of its own."""
     loop = new_loop("asyncio")
-    thread = threading.Thread(target=loop.run_forever)
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     running = threading.Event()
     loop.call_soon_threadsafe(running.set)

@@ -191,7 +191,7 @@ def test_current_and_all_tasks_seen_from_another_thread(impl):
 
     task = impl.Task(standing(), loop=loop)
     other = impl.Task(asyncio.sleep(0), loop=loop)
-    thread = threading.Thread(target=loop.run_until_complete, args=(task,))
+    thread = threading.Thread(target=loop.run_until_complete, args=(task,), daemon=True)
     thread.start()
     entered.wait()
     seen.append(asyncio.current_task(loop))

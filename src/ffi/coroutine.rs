@@ -78,8 +78,12 @@ pub(crate) fn is_native_coroutine(object: &Bound<'_, PyAny>) -> bool {
     unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) != 0 }
 }
 
-/// Whether this is a generator, which is no coroutine.
-pub(crate) fn is_generator(object: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: attached; only the type is looked at.
-    unsafe { ffi::PyGen_Check(object.as_ptr()) != 0 }
+/// `isinstance(object, types.GeneratorType)`: a generator is no coroutine.
+pub(crate) fn is_generator(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let class = (&raw mut ffi::PyGen_Type).cast();
+    // SAFETY: attached; the type of generators lives as long as the interpreter.
+    match unsafe { ffi::PyObject_IsInstance(object.as_ptr(), class) } {
+        -1 => Err(PyErr::fetch(object.py())),
+        answer => Ok(answer != 0),
+    }
 }

@@ -121,14 +121,12 @@ fn complain_about_yield(task: &Bound<'_, Task>, future: &Bound<'_, PyAny>) -> Py
 }
 
 fn complain_about_object(task: &Bound<'_, Task>, object: &Bound<'_, PyAny>) -> PyResult<()> {
-    let shown = object.repr()?;
-    let message = if ffi::is_generator(object) {
-        let task_repr = task.repr()?;
-        format!(
-            "yield was used instead of yield from for generator in task {task_repr} with {shown}"
-        )
-    } else {
-        format!("Task got bad yield: {shown}")
-    };
+    if !ffi::is_generator(object)? {
+        return complain(task, &format!("Task got bad yield: {}", object.repr()?));
+    }
+    let (task_repr, shown) = (task.repr()?, object.repr()?);
+    let message = format!(
+        "yield was used instead of yield from for generator in task {task_repr} with {shown}"
+    );
     complain(task, &message)
 }

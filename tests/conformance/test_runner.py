@@ -139,6 +139,14 @@ def test_a_process_that_dies_fails_the_test_it_was_in():
 
 
 @needs_tests
+def test_what_is_only_printed_fails_the_test_that_it_happens_in():
+    result = asyncio.run(run("test_futures", "faults.noisy", pattern="*.CFutureTests.test_cancel"))
+    (failed,) = result.tests.values()
+    assert failed.outcome == "failed"
+    assert "RuntimeError: at the end of a future" in failed.details
+
+
+@needs_tests
 def test_a_process_that_takes_too_long_fails_with_its_traceback():
     result = asyncio.run(run("test_threads", BUILT_IN, timeout=0.01))
     (failed,) = [test for test in result.tests.values() if test.outcome == "failed"]
