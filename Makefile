@@ -10,7 +10,10 @@ CARGO = env -u VIRTUAL_ENV PYO3_PYTHON="$(CURDIR)/$(BIN)/python" \
 	LD_LIBRARY_PATH="$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_config_var("LIBDIR"))')" \
 	cargo
 
-.PHONY: help demo test pytest rust-checks python-checks clean
+N ?= 1000
+SEED ?= 0
+
+.PHONY: help demo test pytest conformance fuzz rust-checks python-checks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +41,12 @@ python-checks: ## ruff, mypy, stubs against the module
 
 pytest: ## the Python tests, on the installed package
 	$(BIN)/python -m pytest -q --numprocesses auto $(PYTEST_ARGS)
+
+conformance: ## the interpreter's own asyncio tests on the Rust classes, after `make test`
+	$(BIN)/python tests/conformance/run.py
+
+fuzz: ## N random programs on both kinds of classes, after `make test`
+	$(BIN)/python tests/fuzz/run.py --programs $(N) --seed $(SEED)
 
 # The environment is made anew when another interpreter is asked for.
 $(VENV)/made-for: FORCE

@@ -88,7 +88,7 @@ class Calls:
             made = self.side.other_future(loop=self.loop)
         else:
             made = _PyFuture(loop=self.loop)
-        return self.add(made, object())
+        return self.add(made, object(), foreign=kind == "other")
 
     def task(self, me, kind, name, context, eager, form, body):
         person = self.person()
@@ -102,7 +102,7 @@ class Calls:
         if eager and (EAGER_BY_LOOP if kind in ("loop", "asyncio") else EAGER):
             options["eager_start"] = True
         coroutine = self.coroutine(form, person, body)
-        return self.add(self._make_task(kind, coroutine, options), person)
+        return self.add(self._make_task(kind, coroutine, options), person, foreign=kind == "other")
 
     def _make_task(self, kind, coroutine, options):
         side = self.side
@@ -152,7 +152,7 @@ class Calls:
             target._log_traceback = False
 
     def look(self, me, reference):
-        return self.trace.look(self.target(reference), self.side)
+        return self.trace.look(self.target(reference))
 
     def look_around(self, me):
         known = asyncio.all_tasks(self.loop)

@@ -10,6 +10,7 @@ from types import coroutine as generator_coroutine
 from fuzz.calls import VALUES, Calls
 from fuzz.clock import LOOPS
 from fuzz.determinism import controlled
+from fuzz.settings import EAGER
 from fuzz.trace import Trace
 from fuzz.waits import Waits
 
@@ -45,11 +46,11 @@ class Run(Calls, Waits):
         """Runs the program, ends what is left of it, and collects the garbage."""
         asyncio.set_event_loop(None)
         self.loop.set_exception_handler(self._report)
-        self.loop.set_debug(self.debug)
+        self.loop.set_debug(self.debug and self.side.debug)
         self.loop.slow_callback_duration = float("inf")
         if self.side.task_factory:
             self.loop.set_task_factory(self.side.task_factory)
-        if self.eager and self.side.eager_task_factory:
+        if self.eager and EAGER:
             self.loop.set_task_factory(self.side.eager_task_factory)
         for _, kind in self.futures:
             self.future("main", kind)
@@ -86,7 +87,7 @@ class Run(Calls, Waits):
     def _leave(self):
         for number, known in enumerate(self.trace.objects):
             if known is not None:
-                self.note("end", f"#{number}", self.trace.look(known, self.side))
+                self.note("end", f"#{number}", self.trace.look(known))
         known = None
         self.contexts.clear()
         with self.trace.garbage_collection():
@@ -103,10 +104,10 @@ class Run(Calls, Waits):
         self.persons += 1
         return f"c{self.persons - 1}"
 
-    def add(self, created, node):
+    def add(self, created, node, *, foreign=False):
         """Makes a future an object of the program, with its place in the graph of who waits."""
         self.nodes.append(node)
-        return self.trace.add(created)
+        return self.trace.add(created, foreign)
 
     def pick(self, me, reference):
         """Returns (object, node) for a reference; the object is None if it has been dropped."""

@@ -29,20 +29,16 @@ class Side:
     eager_task_factory: Callable | None = getattr(asyncio, "eager_task_factory", None)
     # Whether all tasks without a name are of one class, so that their numbers can be compared.
     numbered: bool = True
-    # Whether the call graph is kept by both sides.
+    # Whether both sides keep the call graph.
     graph: bool = CALL_GRAPH
+    # Whether tasks remember where they were made just as on the other side.
+    debug: bool = True
     SubTask: type = field(init=False)
     SubFuture: type = field(init=False)
 
     def __post_init__(self):
         self.SubTask = type("SubTask", (self.Task,), {})
         self.SubFuture = type("SubFuture", (self.Future,), {})
-
-    def is_own(self, future):
-        return type(future) in (self.Task, self.Future, self.SubTask, self.SubFuture)
-
-    def sees_awaited_by(self, future):
-        return self.graph and self.is_own(future)
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ def _installed(loop):
         aioxide.Future,
         BuiltinTask,
         BuiltinFuture,
-        loop,
+        loop=loop,
         in_force=aioxide.installed,
         eager_task_factory=aioxide.eager_task_factory,
     )
@@ -78,18 +74,22 @@ def _factory(loop):
     """Tasks are Rust, the futures of the loop and of asyncio's functions are built in."""
     import aioxide
 
+    options = {"loop": loop, "numbered": False, "graph": False, "debug": False}
     rust = Side(
         aioxide.Task,
         BuiltinFuture,
         BuiltinTask,
         aioxide.Future,
-        loop,
         task_factory=aioxide.task_factory,
         eager_task_factory=aioxide.eager_task_factory,
-        numbered=False,
-        graph=False,
+        **options,
     )
-    return _builtin(loop=loop, numbered=False, graph=False), rust
+    return _builtin(task_factory=_builtin_factory, **options), rust
+
+
+def _builtin_factory(loop, coro, **kwargs):
+    # Loops name the tasks of factories in ways of their own: there is one on both sides.
+    return BuiltinTask(coro, loop=loop, **kwargs)
 
 
 _MAKERS = {

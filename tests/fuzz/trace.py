@@ -5,9 +5,12 @@ import contextlib
 import contextvars
 import os
 import re
+import sys
+import weakref
 
 import aioxide
 
+GET_CONTEXT = sys.version_info >= (3, 12)
 VARIABLE = contextvars.ContextVar("variable", default=0)
 
 # An address (maybe the end of one, where a repr was shortened), an automatic name, the module of a
@@ -17,7 +20,7 @@ _ACCIDENTAL = re.compile(
 )
 _DEEPEST = 12
 _PACKAGE = os.path.dirname(aioxide.__file__) + os.sep
-_MAKERS = ("asyncio.base_events", "asyncio.events", "uvloop", "aioxide")
+_MAKERS = ("asyncio.base_events", "asyncio.events", "uvloop", "aioxide", "fuzz.settings")
 
 
 class Trace:
@@ -26,11 +29,13 @@ class Trace:
     def __init__(self, side):
         self.events = []
         self.objects = []
+        # Those that are of other classes than the rest, but for where all are the reference's.
+        self.foreign = weakref.WeakSet()
         self.loop = None
         self.collecting = False
         # What the number in the first automatic name is, where the numbers can be compared at all.
         self.first_number = None
-        self._numbered = side.numbered
+        self._side = side
 
     @contextlib.contextmanager
     def garbage_collection(self):
@@ -51,9 +56,11 @@ class Trace:
         """Adds an event that may be the work of a finaliser: at whose step is nobody's concern."""
         self.events.append((channel, *details))
 
-    def add(self, created):
+    def add(self, created, foreign=False):
         """Makes `created` an object of the program; returns its label."""
         self.objects.append(created)
+        if foreign:
+            self.foreign.add(created)
         return f"#{len(self.objects) - 1}"
 
     def label(self, future):
@@ -71,7 +78,7 @@ class Trace:
         number = match[1]
         if number is None:
             return "0x…" if match[0][0] in "0." else ""
-        if not self._numbered or self.first_number is None:
+        if not self._side.numbered or self.first_number is None:
             return "Task-…"
         return f"Task+{int(number) - self.first_number}"
 
@@ -129,7 +136,7 @@ class Trace:
             return self.label(value)
         return self.text(value if isinstance(value, str) else repr(value))
 
-    def look(self, future, side):
+    def look(self, future):
         """Returns everything there is to see of a future or task."""
         seen = {
             "repr": self.text(repr(future)),
@@ -144,14 +151,14 @@ class Trace:
         }
         if hasattr(future, "get_coro"):
             seen |= self._look_at_task(future)
-        if side.sees_awaited_by(future):
-            waiters = future._asyncio_awaited_by or ()
-            seen["awaited by"] = sorted(self.label(w) for w in waiters if side.is_own(w))
+        if self._side.graph and future not in self.foreign:
+            # What built-in futures know of each other is out of the reach of other classes.
+            waiters = (future._asyncio_awaited_by or set()).difference(self.foreign)
+            seen["awaited by"] = sorted(map(self.label, waiters))
         return seen
 
     def _look_at_task(self, task):
-        get_context = getattr(task, "get_context", None)
-        context = get_context() if get_context else None
+        context = task.get_context() if GET_CONTEXT else None
         # Some built-in tasks crash when they are asked for it after an eager step to their end.
         coroutine = None if task.done() else task.get_coro()
         return {
