@@ -1,9 +1,9 @@
 //! The class `Future`: a result that is not there yet, and who waits for it.
 //!
-//! The fields are touched by these files only: `outcome.rs` finishes a future and hands its outcome
-//! out, `callbacks.rs` keeps who waits and wakes them, `iterator.rs` is what `await` drives,
-//! `report.rs` speaks up for a future that dies with an exception nobody has seen, and
-//! `awaited_by.rs` keeps the edges of the call graph of 3.14. A [`Task`] is a future, too, and its
+//! The fields are touched by these files only: `create.rs` makes a future, `outcome.rs` finishes it
+//! and hands its outcome out, `callbacks.rs` keeps who waits and wakes them, `iterator.rs` is what
+//! `await` drives, `report.rs` speaks up for a future that dies with an exception nobody has seen,
+//! and `awaited_by.rs` keeps the edges of the call graph of 3.14. A [`Task`] is a future, too, and its
 //! fields here are those of its base class.
 //!
 //! A future without a loop is one whose `__init__` has not run: a subclass may have forgotten it.
@@ -11,31 +11,26 @@
 #[cfg(Py_3_14)]
 pub(crate) mod awaited_by;
 mod callbacks;
+mod create;
 mod iterator;
 mod outcome;
 pub(crate) mod report;
 
-use std::ptr;
-
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
-use pyo3::ffi::PyObject;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyGenericAlias, PyList, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 
 pub(crate) use callbacks::{Callback, add as add_callback};
+pub(crate) use create::given;
 pub(crate) use iterator::FutureIter;
 pub(crate) use outcome::{
     Retrieved, cancel, cancel_with, invalid_state, set_exception, set_result,
 };
 
 use crate::asyncio::asyncio;
-use crate::ffi::{
-    self, Arguments, Construct, Field, Lifecycle, OriginalDealloc, SharedField, Signature,
-};
-use crate::registry;
+use crate::ffi::{self, Construct, Field, Lifecycle, OriginalDealloc, SharedField};
 use crate::state::Life;
 use crate::task::Task;
 use callbacks::Callbacks;
@@ -128,46 +123,6 @@ impl Future {
         blocking
     }
 
-    /// `__init__` of both classes: forgets what was, finds the loop, notes where this is.
-    pub(crate) fn start(
-        &self,
-        event_loop: Option<Bound<'_, PyAny>>,
-        py: Python<'_>,
-    ) -> PyResult<()> {
-        if asyncio(py).quirks.initialises_once && self.event_loop.is_some(py) {
-            return Err(PyRuntimeError::new_err("Future object is already initialized"));
-        }
-        self.forget_everything(py);
-        let event_loop = match event_loop {
-            Some(event_loop) => event_loop,
-            None => current_loop(py)?,
-        };
-        self.event_loop.put(event_loop.clone());
-        if event_loop.call_method0(intern!(py, "get_debug"))?.is_truthy()? {
-            self.note_source(py)?;
-        }
-        Ok(())
-    }
-
-    /// Notes where the future is made, unless the interpreter is shutting down: the modules that
-    /// make a traceback may be gone then.
-    fn note_source(&self, py: Python<'_>) -> PyResult<()> {
-        if !asyncio(py).is_finalizing.bind(py).call0()?.is_truthy()? {
-            let stack = asyncio(py).extract_stack.bind(py).call0()?;
-            self.source_traceback.put(stack);
-        }
-        Ok(())
-    }
-
-    /// Gives up every Python object, each dropped when none of them is held any more.
-    fn forget_everything(&self, py: Python<'_>) {
-        let mut held = Vec::new();
-        self.unload_into(py, &mut held);
-        self.life.set(py, Life::Pending);
-        self.log_traceback.set(py, false);
-        self.blocking.set(py, false);
-    }
-
     pub(crate) fn unload_into(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>) {
         queue.extend(self.event_loop.take(py));
         queue.extend(self.value.take(py));
@@ -191,30 +146,6 @@ pub(crate) fn exact<'a, 'py>(object: &'a Bound<'py, PyAny>) -> Option<&'a Bound<
     object.cast().ok()
 }
 
-/// The loop of a future that is given none, found as this version's `asyncio.Future` finds it.
-fn current_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let find = asyncio(py).get_event_loop.bind(py);
-    if cfg!(Py_3_12) {
-        find.call0()
-    } else {
-        // The warning that no loop runs belongs to the line that makes the future; 3.11 counts this
-        // function in.
-        find.call1((2,))
-    }
-}
-
-/// `object.__class__ = class`, as every object treats it.
-pub(crate) fn assign_class(object: &Bound<'_, PyAny>, class: Bound<'_, PyAny>) -> PyResult<()> {
-    let py = object.py();
-    let descriptor = asyncio(py).class_descriptor.bind(py);
-    descriptor.call_method1(intern!(py, "__set__"), (object, class)).map(drop)
-}
-
-/// An argument that stands for nothing when it is None.
-pub(crate) fn given(argument: Option<Bound<'_, PyAny>>) -> Option<Bound<'_, PyAny>> {
-    argument.filter(|argument| !argument.is_none())
-}
-
 /// `context=` as `add_done_callback` takes it: without one, the current context is copied.
 pub(crate) enum CallbackContext<'py> {
     Current,
@@ -231,6 +162,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for CallbackContext<'py> {
 
 #[pymethods]
 impl Future {
+    // Subclasses are allocated by `ffi::construct`; this makes the first object, which shows it where.
     #[new]
     #[pyo3(signature = (*_args, **_kwargs), text_signature = "(*, loop=None)")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
@@ -356,13 +288,16 @@ impl Future {
         PyGenericAlias::new(cls.py(), cls, key)
     }
 
-    /// The built-in class for exactly this one, so that `isinstance()` holds for code that has
-    /// nothing but `asyncio.Future`; the true class of a subclass.
+    /// The built-in class for exactly `Future` and `Task`, so that `isinstance()` holds for code that
+    /// has nothing but asyncio's; the true class of a subclass.
     #[getter]
     fn __class__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
         let py = slf.py();
-        if slf.get_type_ptr() == Self::type_object_raw(py) {
+        let class = slf.get_type_ptr();
+        if class == Self::type_object_raw(py) {
             asyncio(py).future_class.bind(py).clone()
+        } else if class == Task::type_object_raw(py) {
+            asyncio(py).task_class.bind(py).clone()
         } else {
             slf.get_type().into_any()
         }
@@ -370,7 +305,9 @@ impl Future {
 
     #[setter(__class__)]
     fn set_class(slf: &Bound<'_, Self>, class: Bound<'_, PyAny>) -> PyResult<()> {
-        assign_class(slf.as_any(), class)
+        let py = slf.py();
+        let descriptor = asyncio(py).class_descriptor.bind(py);
+        descriptor.call_method1(intern!(py, "__set__"), (slf, class)).map(drop)
     }
 
     #[getter]
@@ -466,38 +403,6 @@ impl Future {
     fn __clear__(&self, py: Python<'_>) {
         let mut held = Vec::new();
         self.unload_into(py, &mut held);
-    }
-}
-
-impl Construct for Future {
-    fn signature() -> &'static Signature {
-        static SIGNATURE: Signature = Signature::new(0, &["loop"]);
-        &SIGNATURE
-    }
-
-    fn builtin(py: Python<'_>) -> &Bound<'_, PyAny> {
-        asyncio(py).future_class.bind(py)
-    }
-
-    fn offsets() -> &'static PyOnceLock<Vec<usize>> {
-        static OFFSETS: PyOnceLock<Vec<usize>> = PyOnceLock::new();
-        &OFFSETS
-    }
-
-    fn addresses(this: &Bound<'_, Self>) -> Vec<usize> {
-        vec![ptr::from_ref(this.get()) as usize]
-    }
-
-    unsafe fn write_unready(object: *mut PyObject, offsets: &[usize]) {
-        // SAFETY: the caller vouches for the object and for the offset of this value in it.
-        unsafe { object.byte_add(offsets[0]).cast::<Self>().write(Self::unready()) };
-    }
-
-    fn initialise<'py>(this: &Bound<'py, Self>, arguments: Arguments<'py>) -> PyResult<()> {
-        let [event_loop, ..] = arguments;
-        this.get().start(given(event_loop), this.py())?;
-        registry::count_future();
-        Ok(())
     }
 }
 

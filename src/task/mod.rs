@@ -7,9 +7,9 @@
 //! - **waiting**: `waiter` is the future it awaits, and that future has the task among its callbacks.
 //!
 //! Verbs have files: `create.rs` makes a task, `step.rs` runs one step, `suspend.rs` deals with what
-//! the coroutine yielded, `wakeup.rs` goes on when the awaited future is done, `handle.rs`
-//! is what waits in a loop's queue, `cancel.rs` cancels,
-//! `eager.rs` runs the first step at once, `describe.rs` puts a task into words. The fields are written by those files only.
+//! the coroutine yielded, `wakeup.rs` goes on when the awaited future is done, `handle.rs` is what
+//! lies in the queue of a loop, `cancel.rs` cancels, `eager.rs` runs the first step at once,
+//! `describe.rs` puts a task into words. The fields are written by those files only.
 
 mod cancel;
 mod create;
@@ -28,14 +28,14 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
-use pyo3::{PyClassInitializer, PyTraverseError, PyTypeInfo, PyVisit};
+use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 
 use crate::asyncio::asyncio;
 use crate::ffi::{
     Arguments, Construct, Field, Lifecycle, OriginalDealloc, SharedField, Signature,
     install_constructor, install_lifecycle,
 };
-use crate::future::{Future, assign_class, report};
+use crate::future::{Future, report};
 use crate::state::{Cancellation, Life};
 
 /// A coroutine that is run by a loop of asyncio, and the future of its result.
@@ -105,6 +105,7 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
 
 #[pymethods]
 impl Task {
+    // Subclasses are allocated by `ffi::construct`; this makes the first object, which shows it where.
     #[new]
     #[pyo3(
         signature = (*_args, **_kwargs),
@@ -209,22 +210,6 @@ impl Task {
 
     fn __del__(slf: &Bound<'_, Self>) {
         finalise(slf);
-    }
-
-    /// The built-in class for exactly this one; the true class of a subclass.
-    #[getter]
-    fn __class__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
-        let py = slf.py();
-        if slf.get_type_ptr() == Self::type_object_raw(py) {
-            asyncio(py).task_class.bind(py).clone()
-        } else {
-            slf.get_type().into_any()
-        }
-    }
-
-    #[setter(__class__)]
-    fn set_class(slf: &Bound<'_, Self>, class: Bound<'_, PyAny>) -> PyResult<()> {
-        assign_class(slf.as_any(), class)
     }
 
     #[getter]

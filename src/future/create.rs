@@ -1,0 +1,106 @@
+//! Making a future.
+
+use std::ptr;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi::PyObject;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+use super::Future;
+use crate::asyncio::asyncio;
+use crate::ffi::{Arguments, Construct, Signature};
+use crate::registry;
+use crate::state::Life;
+
+impl Future {
+    /// `__init__` of both classes: forgets what was, finds the loop, notes where this is.
+    pub(crate) fn start(
+        &self,
+        event_loop: Option<Bound<'_, PyAny>>,
+        py: Python<'_>,
+    ) -> PyResult<()> {
+        if asyncio(py).quirks.initialises_once && self.event_loop.is_some(py) {
+            return Err(PyRuntimeError::new_err("Future object is already initialized"));
+        }
+        self.forget_everything(py);
+        let event_loop = match event_loop {
+            Some(event_loop) => event_loop,
+            None => current_loop(py)?,
+        };
+        self.event_loop.put(event_loop.clone());
+        if event_loop.call_method0(intern!(py, "get_debug"))?.is_truthy()? {
+            self.note_source(py)?;
+        }
+        Ok(())
+    }
+
+    /// Notes where the future is made, unless the interpreter is shutting down: the modules that
+    /// make a traceback may be gone then.
+    fn note_source(&self, py: Python<'_>) -> PyResult<()> {
+        if !asyncio(py).is_finalizing.bind(py).call0()?.is_truthy()? {
+            let stack = asyncio(py).extract_stack.bind(py).call0()?;
+            self.source_traceback.put(stack);
+        }
+        Ok(())
+    }
+
+    /// Gives up every Python object, each dropped when none of them is held any more.
+    fn forget_everything(&self, py: Python<'_>) {
+        let mut held = Vec::new();
+        self.unload_into(py, &mut held);
+        self.life.set(py, Life::Pending);
+        self.log_traceback.set(py, false);
+        self.blocking.set(py, false);
+    }
+}
+
+/// The loop of a future that is given none, found as this version's `asyncio.Future` finds it.
+fn current_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let find = asyncio(py).get_event_loop.bind(py);
+    if cfg!(Py_3_12) {
+        find.call0()
+    } else {
+        // The warning that no loop runs belongs to the line that makes the future; 3.11 counts this
+        // function in.
+        find.call1((2,))
+    }
+}
+
+/// An argument that stands for nothing when it is None.
+pub(crate) fn given(argument: Option<Bound<'_, PyAny>>) -> Option<Bound<'_, PyAny>> {
+    argument.filter(|argument| !argument.is_none())
+}
+
+impl Construct for Future {
+    fn signature() -> &'static Signature {
+        static SIGNATURE: Signature = Signature::new(0, &["loop"]);
+        &SIGNATURE
+    }
+
+    fn builtin(py: Python<'_>) -> &Bound<'_, PyAny> {
+        asyncio(py).future_class.bind(py)
+    }
+
+    fn offsets() -> &'static PyOnceLock<Vec<usize>> {
+        static OFFSETS: PyOnceLock<Vec<usize>> = PyOnceLock::new();
+        &OFFSETS
+    }
+
+    fn addresses(this: &Bound<'_, Self>) -> Vec<usize> {
+        vec![ptr::from_ref(this.get()) as usize]
+    }
+
+    unsafe fn write_unready(object: *mut PyObject, offsets: &[usize]) {
+        // SAFETY: the caller vouches for the object and for the offset of this value in it.
+        unsafe { object.byte_add(offsets[0]).cast::<Self>().write(Self::unready()) };
+    }
+
+    fn initialise<'py>(this: &Bound<'py, Self>, arguments: Arguments<'py>) -> PyResult<()> {
+        let [event_loop, ..] = arguments;
+        this.get().start(given(event_loop), this.py())?;
+        registry::count_future();
+        Ok(())
+    }
+}
