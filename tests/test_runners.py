@@ -105,7 +105,7 @@ def test_debug(run, debug):
 # What is refused
 
 
-@pytest.mark.parametrize("main", [None, 42, nothing, "text", [nothing]], ids=str)
+@pytest.mark.parametrize("main", [None, 42, nothing, "text", [nothing]])
 def test_what_is_no_coroutine_is_refused_in_the_same_words(main):
     expected = answer(asyncio_run, main)
     assert expected[0] == "raised"
