@@ -110,7 +110,7 @@ def test_generators_are_taken_where_the_interpreter_takes_them(impl, make):
 
 
 @pytest.mark.parametrize("kind", NOT_COROUTINES)
-def test_no_coroutine_is_a_type_error(loop, impl, errors, kind):
+def test_no_coroutine_is_a_type_error(loop, impl, errors, caplog, kind):
     argument = NOT_COROUTINES[kind]()
     outcome = answer(impl.Task, argument, loop=loop)
     assert outcome == answer(BuiltinTask, argument, loop=loop)
@@ -119,6 +119,7 @@ def test_no_coroutine_is_a_type_error(loop, impl, errors, kind):
     gc.collect()
     # No pending task is left to be reported, and none to be run.
     assert errors.take() == []
+    assert caplog.records == []
     assert asyncio.all_tasks(loop) == set()
     run_passes(loop, 2)
 

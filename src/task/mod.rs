@@ -249,9 +249,17 @@ impl Task {
     }
 
     // Not an attribute: `wakeup.rs` takes it out of the class.
-    #[pyo3(signature = (future, /), text_signature = None)]
-    fn task_wakeup<'py>(slf: &Bound<'py, Self>, future: Bound<'py, PyAny>) -> PyResult<()> {
-        wakeup::wakeup(slf, &future)
+    #[cfg(Py_3_13)]
+    #[pyo3(signature = (object, /))]
+    fn task_wakeup<'py>(slf: &Bound<'py, Self>, object: Bound<'py, PyAny>) -> PyResult<()> {
+        wakeup::wakeup(slf, &object)
+    }
+
+    // asyncio's own shows no signature before 3.13.
+    #[cfg(not(Py_3_13))]
+    #[pyo3(signature = (object, /), text_signature = None)]
+    fn task_wakeup<'py>(slf: &Bound<'py, Self>, object: Bound<'py, PyAny>) -> PyResult<()> {
+        wakeup::wakeup(slf, &object)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -132,11 +132,6 @@ def within(loop, call, *args):
     return answers[0]
 
 
-def futures_of(loop, *kinds):
-    """Returns a pending future of `loop` for each of the classes in `kinds`."""
-    return [kind(loop=loop) for kind in kinds]
-
-
 async def forever():
     """Waits until it is cancelled."""
     await asyncio.get_running_loop().create_future()
