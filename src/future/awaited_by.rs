@@ -25,20 +25,16 @@ impl Future {
     /// Notes that `waiter` awaits this future. Most have one waiter, which is held by itself.
     pub(crate) fn add_awaited_by(&self, waiter: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = waiter.py();
-        match self.awaited_by.bound(py) {
-            None => {
-                self.awaited_by.put(waiter.clone());
-                Ok(())
-            }
-            Some(held) => match held.cast_exact::<PySet>() {
-                Ok(several) => several.add(waiter),
-                Err(_) => {
-                    let several = PySet::new(py, [waiter, &held])?;
-                    self.awaited_by.put(several.into_any());
-                    Ok(())
-                }
-            },
+        let Some(held) = self.awaited_by.bound(py) else {
+            self.awaited_by.put(waiter.clone());
+            return Ok(());
+        };
+        if let Ok(several) = held.cast_exact::<PySet>() {
+            return several.add(waiter);
         }
+        let several = PySet::new(py, [waiter, &held])?;
+        self.awaited_by.put(several.into_any());
+        Ok(())
     }
 
     /// Forgets that `waiter` awaits this future, if it was noted.
@@ -65,14 +61,11 @@ pub(crate) fn future_add_to_awaited_by(
     fut: Bound<'_, PyAny>,
     waiter: Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    match fut.cast::<Future>() {
-        Ok(future) if is_future(&waiter)? => future.get().add_awaited_by(&waiter),
-        Ok(_) => Ok(()),
-        Err(_) => {
-            let py = fut.py();
-            asyncio(py).future_add_to_awaited_by.bind(py).call1((&fut, waiter)).map(drop)
-        }
-    }
+    let py = fut.py();
+    let Ok(future) = fut.cast::<Future>() else {
+        return asyncio(py).future_add_to_awaited_by.bind(py).call1((&fut, waiter)).map(drop);
+    };
+    if is_future(&waiter)? { future.get().add_awaited_by(&waiter) } else { Ok(()) }
 }
 
 /// Record that `fut` is no longer awaited by `waiter`.
@@ -82,13 +75,11 @@ pub(crate) fn future_discard_from_awaited_by(
     fut: Bound<'_, PyAny>,
     waiter: Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    match fut.cast::<Future>() {
-        Ok(future) => future.get().discard_awaited_by(&waiter),
-        Err(_) => {
-            let py = fut.py();
-            asyncio(py).future_discard_from_awaited_by.bind(py).call1((&fut, waiter)).map(drop)
-        }
-    }
+    let py = fut.py();
+    let Ok(future) = fut.cast::<Future>() else {
+        return asyncio(py).future_discard_from_awaited_by.bind(py).call1((&fut, waiter)).map(drop);
+    };
+    future.get().discard_awaited_by(&waiter)
 }
 
 /// Whether `object` is a future of either kind.
