@@ -8,6 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple};
 
 use super::error::take_raised;
+use super::unwind::{PyObject_VectorcallMethod, hang_if_ended};
 
 /// At most this many positional arguments: a receiver and two more.
 const MOST_ARGUMENTS: usize = 3;
@@ -46,12 +47,10 @@ pub(crate) fn call_method_in_context<'py>(
     // SAFETY: attached; the stack holds `arguments.len()` positional arguments and the value of the
     // one keyword, borrowed from the caller for the call, behind a place that the callee may use.
     unsafe {
-        let answer = ffi::PyObject_VectorcallMethod(
-            name.as_ptr(),
-            stack.as_ptr().add(1),
-            arguments.len() | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET,
-            names.as_ptr(),
-        );
+        let count = arguments.len() | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+        let answer = hang_if_ended(|| {
+            PyObject_VectorcallMethod(name.as_ptr(), stack.as_ptr().add(1), count, names.as_ptr())
+        });
         Bound::from_owned_ptr_or_err(py, answer)
     }
 }
@@ -87,12 +86,10 @@ pub(crate) fn call_method_or_take_raised<'py>(
     // SAFETY: attached; one borrowed argument; the answer is an owned reference, or NULL with an
     // exception set.
     unsafe {
-        let answer = ffi::PyObject_VectorcallMethod(
-            name.as_ptr(),
-            arguments.as_ptr(),
-            arguments.len(),
-            ptr::null_mut(),
-        );
+        let count = arguments.len();
+        let answer = hang_if_ended(|| {
+            PyObject_VectorcallMethod(name.as_ptr(), arguments.as_ptr(), count, ptr::null_mut())
+        });
         Bound::from_owned_ptr_or_opt(py, answer).ok_or_else(|| take_raised(py))
     }
 }

@@ -8,6 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::error::{given_exception_matches, take_raised};
+use super::unwind::{PyIter_Send, PyObject_VectorcallMethod, hang_if_ended};
 
 /// What a coroutine did with one `send` or `throw`.
 pub(crate) enum Progress<'py> {
@@ -26,7 +27,8 @@ pub(crate) fn send<'py>(coroutine: &Bound<'py, PyAny>) -> Progress<'py> {
     // SAFETY: attached; with NEXT and RETURN the answer is an owned reference, with ERROR an
     // exception is set.
     unsafe {
-        match ffi::PyIter_Send(coroutine.as_ptr(), ffi::Py_None(), &raw mut answer) {
+        let argument = ffi::Py_None();
+        match hang_if_ended(|| PyIter_Send(coroutine.as_ptr(), argument, &raw mut answer)) {
             ffi::PySendResult::PYGEN_NEXT => Progress::Yielded(Bound::from_owned_ptr(py, answer)),
             ffi::PySendResult::PYGEN_RETURN => {
                 Progress::Returned(Bound::from_owned_ptr(py, answer))
@@ -46,12 +48,10 @@ pub(crate) fn throw<'py>(
     // SAFETY: attached; two borrowed arguments; the answer is an owned reference, or NULL with an
     // exception set.
     let yielded = unsafe {
-        let answer = ffi::PyObject_VectorcallMethod(
-            intern!(py, "throw").as_ptr(),
-            arguments.as_ptr(),
-            arguments.len(),
-            ptr::null_mut(),
-        );
+        let name = intern!(py, "throw").as_ptr();
+        let answer = hang_if_ended(|| {
+            PyObject_VectorcallMethod(name, arguments.as_ptr(), arguments.len(), ptr::null_mut())
+        });
         Bound::from_owned_ptr_or_opt(py, answer)
     };
     match yielded {

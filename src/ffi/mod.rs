@@ -12,6 +12,7 @@ mod error;
 mod field;
 mod function;
 mod interpreter;
+mod unwind;
 
 pub(crate) use call::{
     call_in_context, call_method_in_context, call_method_or_take_raised, same_or_equal,

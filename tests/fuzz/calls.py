@@ -1,6 +1,7 @@
 """The operations of programs that return at once: in coroutines and in callbacks."""
 
 import asyncio
+import gc
 from asyncio.futures import _PyFuture
 from asyncio.tasks import _PyTask
 from contextvars import copy_context
@@ -130,7 +131,9 @@ class Calls:
         target = self.target(reference)
         if message is None:
             return self.value(target.cancel())
-        return self.value(target.cancel(message) if message == "m1" else target.cancel(msg=message))
+        if message == "m1":
+            return self.value(target.cancel(message))
+        return self.value(target.cancel(msg=message))
 
     def uncancel(self, me, reference):
         return self.value(self.target(reference, is_task).uncancel())
@@ -139,9 +142,8 @@ class Calls:
         return self.value(self.target(reference, waits_to_be_set).set_result(VALUES[value]))
 
     def set_exception(self, me, reference, kind):
-        return self.value(
-            self.target(reference, waits_to_be_set).set_exception(new_error(kind, me))
-        )
+        target = self.target(reference, waits_to_be_set)
+        return self.value(target.set_exception(new_error(kind, me)))
 
     def result(self, me, reference):
         return self.value(self.target(reference).result())
@@ -155,12 +157,12 @@ class Calls:
     def set_name(self, me, reference, name):
         return self.value(self.target(reference, is_task).set_name(name))
 
-    def hush(self, me, reference):
+    def hush(self, me, reference, value):
         target = self.target(reference)
         if is_task(target):
-            target._log_destroy_pending = False
+            target._log_destroy_pending = value
         else:
-            target._log_traceback = False
+            target._log_traceback = value  # must not be true
 
     def look(self, me, reference):
         return self.trace.look(self.target(reference))
@@ -205,7 +207,7 @@ class Calls:
 
     def collect(self, me):
         with self.trace.garbage_collection():
-            self.collect_garbage()
+            gc.collect()
 
     def stop(self, me):
         self.loop.stop()

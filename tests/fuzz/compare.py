@@ -10,13 +10,14 @@ from fuzz.shrink import shrunk, size
 
 def agree(program, setting):
     """Tells whether the program does the same on both sides."""
-    return run(program, setting.reference) == run(program, setting.tested)
+    # As text, since True equals 1.
+    return repr(run(program, setting.reference)) == repr(run(program, setting.tested))
 
 
 def difference(program, setting):
     """Returns the lines in which the traces differ, as in a diff; an empty list for none."""
     expected, seen = run(program, setting.reference), run(program, setting.tested)
-    if expected == seen:
+    if repr(expected) == repr(seen):
         return []
     sides = [[pprint.pformat(event, width=100) for event in trace] for trace in (expected, seen)]
     lines = [[line for event in side for line in event.splitlines()] for side in sides]

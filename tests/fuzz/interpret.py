@@ -101,9 +101,9 @@ class Run(Calls, Waits):
         self.contexts.clear()
         with self.trace.garbage_collection():
             self.trace.objects.clear()
-            self.collect_garbage()
+            gc.collect()
             self.driver.close()
-            self.collect_garbage()
+            gc.collect()
         self.loop.set_exception_handler(None)  # ends the cycle with this object
 
     # What the operations are made of
@@ -164,9 +164,6 @@ class Run(Calls, Waits):
         self.note(me, "ends")
         return VALUES[value]
 
-    def collect_garbage(self):
-        gc.collect()
-
     def _report(self, loop, context):
         self.trace.note_report("handler", self.trace.report(context))
 
@@ -175,14 +172,13 @@ class Delegate(Coroutine):
     """A coroutine that is none of the interpreter's own, but has all the methods."""
 
     __name__ = "delegate"
+    send = throw = close = None  # abstract; each object has its own
 
     def __init__(self, coroutine):
         self.send, self.throw, self.close = coroutine.send, coroutine.throw, coroutine.close
 
     def __await__(self):
         return self
-
-    send = throw = close = None
 
 
 @generator_coroutine

@@ -62,7 +62,7 @@ WHEN = ("ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION")
 # What is done to all tasks and futures at the end: cancel them, leave those that wait to the
 # garbage collection, or cancel and ask all for their results.
 AFTERWARDS = ("cancel", "destroy", "ask")
-YIELDED = ("none", "none", "number", "future", "elsewhere", "generator")
+YIELDED = ("none", "none", "number", "future", "elsewhere", "generator", "impatient")
 
 SHAPES: dict[str, tuple[tuple | One | Several, ...]] = {
     # in debug mode, with an eager task factory
@@ -108,7 +108,7 @@ SHAPES: dict[str, tuple[tuple | One | Several, ...]] = {
     "look": (REF,),
     "look_around": (),
     "make_cancelled_error": (REF,),
-    "hush": (REF,),
+    "hush": (REF, (False, False, True)),
     "drop": (REF,),
     "collect": (),
     "stop": (),
@@ -155,7 +155,6 @@ MENUS = {
     "steps": ("await",) * 12
     + _weighted(
         task=12,
-        delegate=2,
         sleep=5,
         run=1,
         shield=3,

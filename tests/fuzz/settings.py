@@ -59,16 +59,20 @@ def _builtin(**options):
 
 def _installed(loop):
     """Everything is Rust but for some objects that programs ask for by class."""
+    # In an eager step that uvloop's create_task() has begun, the task was made by aioxide's
+    # create_task() for it; afterwards that is forgotten.
+    debug = not (loop == "uvloop" and EAGER_BY_LOOP)
     rust = Side(
         aioxide.Task,
         aioxide.Future,
         BuiltinTask,
         BuiltinFuture,
         loop=loop,
+        debug=debug,
         in_force=aioxide.installed,
         eager_task_factory=aioxide.eager_task_factory,
     )
-    return Setting(_builtin(loop=loop), rust)
+    return Setting(_builtin(loop=loop, debug=debug), rust)
 
 
 def _factory(loop):

@@ -36,6 +36,22 @@ def yielding(value):
     return (yield value)
 
 
+class Impatient:
+    """An awaitable that does not wait until the future it gets is done."""
+
+    def __init__(self, future):
+        self.future = future
+
+    def __await__(self):
+        iterator = self.future.__await__()
+        try:
+            next(iterator)
+            yield
+            next(iterator)
+        except StopIteration as end:
+            return end.value
+
+
 class Delegating:
     """An awaitable that drives the iterator of a future by its methods, one call at a time."""
 
@@ -136,6 +152,8 @@ class Waits:
     async def yield_(self, me, kind, reference):
         if kind == "future":
             return await self.await_(me, reference, yielding)
+        if kind == "impatient":
+            return await self.await_(me, reference, Impatient)
         if kind == "elsewhere":
             return await self.side.Future(loop=Elsewhere())
         return await yielding({"none": None, "number": 42, "generator": (i for i in ())}[kind])
