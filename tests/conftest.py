@@ -1,7 +1,13 @@
-"""Fixtures of the contract tests: every test body runs on the interpreter's classes and on ours."""
+"""Fixtures of the contract tests: every test body runs on the interpreter's classes and on ours.
+
+And hooks: a test that hangs ends, and fails.
+"""
 
 import asyncio
+import faulthandler
 import gc
+import os
+import sys
 
 import pytest
 from support import (
@@ -15,10 +21,65 @@ from support import (
     new_loop,
 )
 
+STDERR = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser):
+    parser.addini("hang_limit", "seconds a phase of a test may take at all", default="180")
+
 
 def pytest_configure(config):
+    # Standard error as it is outside of tests, whose output is captured.
+    config.stash[STDERR] = os.dup(sys.__stderr__.fileno())
     # rloop drops the sockets it wakes itself with, instead of closing them.
     config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning:rloop.loop")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out what one version of Python is enough for, when another one has seen to it."""
+    if os.environ.get("AIOXIDE_SKIP_ONCE") != "1":
+        return
+    kept, skipped = [], []
+    for item in items:
+        (skipped if item.get_closest_marker("once") else kept).append(item)
+    config.hook.pytest_deselected(items=skipped)
+    items[:] = kept
+
+
+def end_if_it_hangs(config):
+    """Prints all stacks and ends the process in `hang_limit` seconds, unless called before that.
+
+    pytest-timeout interrupts what is written in Python. This ends whatever it cannot reach: code in
+    C or Rust that hangs with the GIL held. xdist names the test and goes on with another worker.
+    """
+    limit = float(config.getini("hang_limit"))
+    faulthandler.dump_traceback_later(limit, exit=True, file=config.stash[STDERR])
+
+
+# Each phase anew: pytest takes the timer back when a phase fails.
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    end_if_it_hangs(item.config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item):
+    end_if_it_hangs(item.config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item):
+    end_if_it_hangs(item.config)
+
+
+def pytest_runtest_logfinish():
+    faulthandler.cancel_dump_traceback_later()
+
+
+# Last, when xdist has seen its workers off: for what is left of the process.
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    end_if_it_hangs(session.config)
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
