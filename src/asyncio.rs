@@ -46,6 +46,7 @@ pub(crate) struct Asyncio {
     pub(crate) stock_loops: Vec<Py<PyAny>>,
     pub(crate) stock_call_soon: Py<PyAny>,
     pub(crate) handle_class: Py<PyAny>,
+    pub(crate) handle_run: Py<PyAny>,
     pub(crate) format_callback_source: Py<PyAny>,
     /// `object.__class__`, the descriptor that assigns to it.
     pub(crate) class_descriptor: Py<PyAny>,
@@ -129,6 +130,10 @@ impl Asyncio {
                 .getattr("call_soon")?
                 .unbind(),
             handle_class: find("asyncio.events", "Handle")?,
+            handle_run: PyModule::import(py, "asyncio.events")?
+                .getattr("Handle")?
+                .getattr("_run")?
+                .unbind(),
             format_callback_source: find("asyncio.format_helpers", "_format_callback_source")?,
             class_descriptor: py
                 .get_type::<PyAny>()

@@ -35,7 +35,8 @@ pub(crate) fn call_soon_with<'py>(
 /// The queue of a stock loop, if `call_soon()` would do nothing but append to it.
 ///
 /// That is so when the loop is of exactly a stock class, its `call_soon` is the one of that class,
-/// it is not in debug mode and not closed. Like `call_soon()` itself this does not look at which
+/// it is not in debug mode and not closed, and nobody watches what handles do: monitors of slow
+/// callbacks replace `Handle._run`. Like `call_soon()` itself this does not look at which
 /// thread it is in: debug mode does that.
 pub(crate) fn stock_queue<'py>(
     event_loop: &Bound<'py, PyAny>,
@@ -48,8 +49,10 @@ pub(crate) fn stock_queue<'py>(
     }
     let call_soon = event_loop.getattr(intern!(py, "call_soon"))?;
     let unchanged = ffi::function_of_method(&call_soon) == Some(table.stock_call_soon.as_ptr());
+    let run = table.handle_class.bind(py).getattr(intern!(py, "_run"))?;
     let no = PyBool::new(py, false);
     if !unchanged
+        || !run.is(&table.handle_run)
         || !event_loop.getattr(intern!(py, "_debug"))?.is(no)
         || !event_loop.getattr(intern!(py, "_closed"))?.is(no)
     {

@@ -1,0 +1,1 @@
+"""What libraries rely on beyond the documentation, and libraries themselves."""
