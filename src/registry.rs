@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pyo3::prelude::*;
 
 use crate::asyncio::asyncio;
-use crate::ffi;
+use crate::ffi::{self, fault};
 
 /// A task that has been made the current one of its loop, until it leaves.
 pub(crate) struct CurrentTask<'py> {
@@ -133,5 +133,6 @@ pub(crate) fn count_future() {
 /// They are counted when they are initialised, whatever becomes of them.
 #[pyfunction]
 pub(crate) fn counts() -> (u64, u64) {
+    fault::point();
     (TASKS.load(Ordering::Relaxed), FUTURES.load(Ordering::Relaxed))
 }

@@ -8,7 +8,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::{Task, as_future, step, wakeup};
 use crate::asyncio::asyncio;
-use crate::ffi::{self, EnteredContext};
+use crate::ffi::{self, EnteredContext, fault};
 use crate::future::Future;
 use crate::schedule;
 
@@ -54,10 +54,10 @@ impl TaskHandle {
     #[pyo3(name = "_cancelled")]
     const CANCELLED: bool = false;
 
-    /// Runs the step in the task's context. What it raises is reported to the loop, except for what
-    /// is meant to end the program.
+    /// Runs the step in the task's context. What it raises is reported to the loop, a panic as well,
+    /// except for what is meant to end the program.
     fn _run(&self, py: Python<'_>) -> PyResult<()> {
-        let Err(error) = self.run(py) else { return Ok(()) };
+        let Err(error) = ffi::catch_panic(|| self.run(py)) else { return Ok(()) };
         if error.is_instance_of::<PySystemExit>(py)
             || error.is_instance_of::<PyKeyboardInterrupt>(py)
         {
@@ -69,6 +69,7 @@ impl TaskHandle {
     /// The function that stands for what is run, as asyncio's log shows it.
     #[getter(_callback)]
     fn callback<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        fault::point();
         match self.future {
             Some(_) => Task::wakeup_function(self.task.bind(py)),
             None => step::function(self.task.bind(py)),
@@ -77,6 +78,7 @@ impl TaskHandle {
 
     #[getter(_args)]
     fn args<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        fault::point();
         PyTuple::new(py, &self.future)
     }
 

@@ -32,7 +32,7 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 
 use crate::asyncio::asyncio;
 use crate::ffi::{
-    Arguments, Construct, Field, Lifecycle, OriginalDealloc, SharedField, Signature,
+    Arguments, Construct, Field, Lifecycle, OriginalDealloc, SharedField, Signature, fault,
     install_constructor, install_lifecycle,
 };
 use crate::future::{Future, report};
@@ -148,6 +148,7 @@ impl Task {
     #[pyo3(signature = (result, /))]
     #[allow(clippy::unused_self)] // a method of the class all the same
     fn set_result(&self, result: Bound<'_, PyAny>) -> PyResult<()> {
+        fault::point();
         let _ = result;
         Err(PyRuntimeError::new_err("Task does not support set_result operation"))
     }
@@ -156,6 +157,7 @@ impl Task {
     #[pyo3(signature = (exception, /))]
     #[allow(clippy::unused_self)] // a method of the class all the same
     fn set_exception(&self, exception: Bound<'_, PyAny>) -> PyResult<()> {
+        fault::point();
         let _ = exception;
         Err(PyRuntimeError::new_err("Task does not support set_exception operation"))
     }
