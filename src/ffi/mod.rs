@@ -16,7 +16,8 @@ mod interpreter;
 mod unwind;
 
 pub(crate) use call::{
-    call_in_context, call_method_in_context, call_method_or_take_raised, same_or_equal,
+    call, call_in_context, call_method, call_method_in_context, call_method_or_take_raised,
+    same_or_equal,
 };
 pub(crate) use construct::{Arguments, Construct, Signature, install_constructor};
 pub(crate) use context::{EnteredContext, copy_current_context, is_context};

@@ -3,9 +3,11 @@
 //! When the interpreter shuts down, a daemon thread that wants to go on running Python code is ended
 //! where it stands: up to 3.13 by `pthread_exit`, which unwinds its stack by force (3.14 lets it hang,
 //! `PyThread_hang_thread`). Rust refuses to be unwound by anything but its own panics and aborts the
-//! process. So Python code is run through declarations that allow unwinding, and a guard in the frame
-//! that calls them lets the thread hang, as 3.14 does: it holds no lock of the interpreter, and the
-//! process is about to end.
+//! process; what it drops before that, it drops without the GIL. So functions that are written in
+//! Python, and may be where a thread is ended, are called through declarations that allow unwinding
+//! (`ffi::call`, `ffi::call_method`, `ffi::send` …, not PyO3's methods), and a guard in the frame that
+//! calls them lets the thread hang, as 3.14 does: it holds no lock of the interpreter, and the process
+//! is about to end.
 
 use std::thread;
 
@@ -18,6 +20,12 @@ unsafe extern "C-unwind" {
         argument: *mut ffi::PyObject,
         result: *mut *mut ffi::PyObject,
     ) -> ffi::PySendResult;
+    pub(super) fn PyObject_Vectorcall(
+        callable: *mut ffi::PyObject,
+        arguments: *const *mut ffi::PyObject,
+        flagged_count: usize,
+        names: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject;
     pub(super) fn PyObject_VectorcallMethod(
         name: *mut ffi::PyObject,
         arguments: *const *mut ffi::PyObject,

@@ -271,7 +271,7 @@ impl Future {
     fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         slf.get().ensure_ready(py)?;
-        asyncio(py).future_repr.bind(py).call1((slf,))
+        ffi::call(asyncio(py).future_repr.bind(py), &[slf])
     }
 
     fn __del__(slf: &Bound<'_, Self>) {

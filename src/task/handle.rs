@@ -105,7 +105,7 @@ impl TaskHandle {
         let task = self.task.bind(py);
         let event_loop = as_future(task).get().ready_loop(py)?;
         let (callback, args) = (self.callback(py)?, self.args(py)?);
-        let shown = table.format_callback_source.bind(py).call1((&callback, &args))?;
+        let shown = ffi::call(table.format_callback_source.bind(py), &[&callback, &args])?;
         let handle = table.handle_class.bind(py).call1((
             callback,
             args,
@@ -116,6 +116,6 @@ impl TaskHandle {
         context.set_item(intern!(py, "message"), format!("Exception in callback {shown}"))?;
         context.set_item(intern!(py, "exception"), error.into_value(py))?;
         context.set_item(intern!(py, "handle"), handle)?;
-        event_loop.call_method1(intern!(py, "call_exception_handler"), (context,)).map(drop)
+        ffi::call_method(intern!(py, "call_exception_handler"), &[&event_loop, &context]).map(drop)
     }
 }
