@@ -27,10 +27,11 @@ CALLS = {
             stay()
 
         async def main():
+            coroutine = child()
             try:
-                asyncio.Task(child(), loop=loop, eager_start=True)
+                asyncio.Task(coroutine, loop=loop, eager_start=True)
             except TypeError:  # built-in tasks before 3.12
-                stay()
+                await coroutine
     """,
     "get_debug() of the loop": """
         async def main():
