@@ -12,8 +12,9 @@ CARGO = env -u VIRTUAL_ENV PYO3_PYTHON="$(CURDIR)/$(BIN)/python" \
 
 N ?= 1000
 SEED ?= 0
+SECONDS ?= 60
 
-.PHONY: help demo test pytest conformance fuzz rust-checks python-checks clean
+.PHONY: help demo test pytest conformance fuzz soak rust-checks python-checks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +48,9 @@ conformance: ## the interpreter's own asyncio tests on the Rust classes, after `
 
 fuzz: ## N random programs on both kinds of classes, after `make test`
 	$(BIN)/python tests/fuzz/run.py --programs $(N) --seed $(SEED)
+
+soak: ## loops in threads that hand each other work, for SECONDS, after `make test`
+	$(BIN)/python tests/soak/run.py --seconds $(SECONDS) --seed $(SEED)
 
 # The environment is made anew when another interpreter is asked for.
 $(VENV)/made-for: FORCE

@@ -25,6 +25,9 @@ use pyo3::prelude::*;
 // One thread at a time is attached: what `ffi::Field` relies on.
 #[pymodule(gil_used = true)]
 pub mod _core {
+    #[cfg(feature = "fault-injection")]
+    #[pymodule_export]
+    use crate::ffi::fault::{panic_at, points_passed};
     #[pymodule_export]
     use crate::future::Future;
     #[cfg(Py_3_14)]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pyo3::prelude::*;
 
 use crate::asyncio::asyncio;
-use crate::ffi;
+use crate::ffi::{self, fault};
 
 /// A task that has been made the current one of its loop, until it leaves.
 pub(crate) struct CurrentTask<'py> {
@@ -59,7 +59,7 @@ fn enter_task(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> PyResul
     {
         return current.set_item(event_loop, task);
     }
-    asyncio(py).enter_task.bind(py).call1((event_loop, task)).map(drop)
+    ffi::call(asyncio(py).enter_task.bind(py), &[event_loop, task]).map(drop)
 }
 
 /// `asyncio._leave_task(loop, task)`
@@ -71,7 +71,7 @@ fn leave_task(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> PyResul
     {
         return current.del_item(event_loop);
     }
-    asyncio(py).leave_task.bind(py).call1((event_loop, task)).map(drop)
+    ffi::call(asyncio(py).leave_task.bind(py), &[event_loop, task]).map(drop)
 }
 
 /// Makes `task` (or None) the current one of its loop and gives back the one that was.
@@ -81,16 +81,16 @@ pub(crate) fn swap_current_task<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = event_loop.py();
     #[cfg(Py_3_12)]
-    return asyncio(py).swap_current_task.bind(py).call1((event_loop, task));
+    return ffi::call(asyncio(py).swap_current_task.bind(py), &[event_loop, task]);
     #[cfg(not(Py_3_12))]
     {
         let table = asyncio(py);
-        let previous = table.current_task.bind(py).call1((event_loop,))?;
+        let previous = ffi::call(table.current_task.bind(py), &[event_loop])?;
         if !previous.is_none() {
-            table.leave_task.bind(py).call1((event_loop, &previous))?;
+            ffi::call(table.leave_task.bind(py), &[event_loop, &previous])?;
         }
         if !task.is_none() {
-            table.enter_task.bind(py).call1((event_loop, task))?;
+            ffi::call(table.enter_task.bind(py), &[event_loop, task])?;
         }
         Ok(previous)
     }
@@ -98,17 +98,17 @@ pub(crate) fn swap_current_task<'py>(
 
 /// Makes the task known to `asyncio.all_tasks()`, which holds it weakly.
 pub(crate) fn register(task: &Bound<'_, PyAny>) -> PyResult<()> {
-    asyncio(task.py()).register_task.bind(task.py()).call1((task,)).map(drop)
+    ffi::call(asyncio(task.py()).register_task.bind(task.py()), &[task]).map(drop)
 }
 
 /// Makes a task known while its first step runs, before anybody knows whether it outlives that.
 pub(crate) fn register_eager(task: &Bound<'_, PyAny>) -> PyResult<()> {
-    asyncio(task.py()).register_eager_task.bind(task.py()).call1((task,)).map(drop)
+    ffi::call(asyncio(task.py()).register_eager_task.bind(task.py()), &[task]).map(drop)
 }
 
 /// Ends what `register_eager` began.
 pub(crate) fn unregister_eager(task: &Bound<'_, PyAny>) -> PyResult<()> {
-    asyncio(task.py()).unregister_eager_task.bind(task.py()).call1((task,)).map(drop)
+    ffi::call(asyncio(task.py()).unregister_eager_task.bind(task.py()), &[task]).map(drop)
 }
 
 static NAMES: AtomicU64 = AtomicU64::new(0);
@@ -133,5 +133,6 @@ pub(crate) fn count_future() {
 /// They are counted when they are initialised, whatever becomes of them.
 #[pyfunction]
 pub(crate) fn counts() -> (u64, u64) {
+    fault::point();
     (TASKS.load(Ordering::Relaxed), FUTURES.load(Ordering::Relaxed))
 }

@@ -1,4 +1,5 @@
-//! Calls with a `context=` keyword, without a dict on the way, and comparisons.
+//! Calls of what may be written in Python, in which a thread may be ended at exit (`unwind.rs`); those
+//! with a `context=` keyword make no dict on the way.
 
 use std::ptr;
 
@@ -8,9 +9,9 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple};
 
 use super::error::take_raised;
-use super::unwind::{PyObject_VectorcallMethod, hang_if_ended};
+use super::unwind::{PyObject_Vectorcall, PyObject_VectorcallMethod, hang_if_ended};
 
-/// At most this many positional arguments: a receiver and two more.
+/// At most this many positional arguments.
 const MOST_ARGUMENTS: usize = 3;
 
 fn context_keyword(py: Python<'_>) -> PyResult<&Bound<'_, PyTuple>> {
@@ -21,18 +22,56 @@ fn context_keyword(py: Python<'_>) -> PyResult<&Bound<'_, PyTuple>> {
     Ok(names.bind(py))
 }
 
+type Stack = [*mut ffi::PyObject; MOST_ARGUMENTS + 2];
+
 /// The arguments as vectorcall wants them, with a free place in front.
-fn lay_out(
-    arguments: &[&Bound<'_, PyAny>],
-    context: &Bound<'_, PyAny>,
-) -> [*mut ffi::PyObject; MOST_ARGUMENTS + 2] {
+fn in_a_row(arguments: &[&Bound<'_, PyAny>]) -> Stack {
     debug_assert!(arguments.len() <= MOST_ARGUMENTS);
     let mut stack = [ptr::null_mut(); MOST_ARGUMENTS + 2];
     for (place, argument) in stack[1..].iter_mut().zip(arguments) {
         *place = argument.as_ptr();
     }
+    stack
+}
+
+/// The arguments, and behind them the value of the keyword.
+fn lay_out(arguments: &[&Bound<'_, PyAny>], context: &Bound<'_, PyAny>) -> Stack {
+    let mut stack = in_a_row(arguments);
     stack[1 + arguments.len()] = context.as_ptr();
     stack
+}
+
+/// `callable(*arguments)`
+pub(crate) fn call<'py>(
+    callable: &Bound<'py, PyAny>,
+    arguments: &[&Bound<'py, PyAny>],
+) -> PyResult<Bound<'py, PyAny>> {
+    let stack = in_a_row(arguments);
+    // SAFETY: attached; the stack holds `arguments.len()` positional arguments, borrowed from the
+    // caller for the call, behind a place that the callee may use.
+    unsafe {
+        let count = arguments.len() | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+        let answer = hang_if_ended(|| {
+            PyObject_Vectorcall(callable.as_ptr(), stack.as_ptr().add(1), count, ptr::null_mut())
+        });
+        Bound::from_owned_ptr_or_err(callable.py(), answer)
+    }
+}
+
+/// `arguments[0].name(*arguments[1:])`
+pub(crate) fn call_method<'py>(
+    name: &Bound<'py, PyString>,
+    arguments: &[&Bound<'py, PyAny>],
+) -> PyResult<Bound<'py, PyAny>> {
+    let stack = in_a_row(arguments);
+    // SAFETY: as in `call`.
+    unsafe {
+        let count = arguments.len() | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+        let answer = hang_if_ended(|| {
+            PyObject_VectorcallMethod(name.as_ptr(), stack.as_ptr().add(1), count, ptr::null_mut())
+        });
+        Bound::from_owned_ptr_or_err(name.py(), answer)
+    }
 }
 
 /// `arguments[0].name(*arguments[1:], context=context)`
@@ -66,12 +105,10 @@ pub(crate) fn call_in_context<'py>(
     let stack = lay_out(&[argument], context);
     // SAFETY: as above, with one positional argument.
     unsafe {
-        let answer = ffi::PyObject_Vectorcall(
-            callable.as_ptr(),
-            stack.as_ptr().add(1),
-            1 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET,
-            names.as_ptr(),
-        );
+        let count = 1 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+        let answer = hang_if_ended(|| {
+            PyObject_Vectorcall(callable.as_ptr(), stack.as_ptr().add(1), count, names.as_ptr())
+        });
         Bound::from_owned_ptr_or_err(py, answer)
     }
 }

@@ -10,7 +10,6 @@
 //!
 //! Both ways to initialise read their arguments by one [`Signature`].
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{ptr, slice};
 
 use pyo3::PyClass;
@@ -22,7 +21,8 @@ use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-use super::error::panicked;
+use super::error::catch_panic;
+use super::fault;
 
 /// No signature of ours is longer.
 const MOST_PARAMETERS: usize = 5;
@@ -182,16 +182,25 @@ unsafe extern "C" fn new<T: Construct>(
     _args: *mut ffi::PyObject,
     _kwargs: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter calls this attached, for the type of `T` or a subclass. Nothing in it
-    // panics.
-    unsafe {
-        Python::attach_unchecked(|py| match allocate::<T>(py, class) {
-            Ok(object) => object.into_ptr(),
-            Err(error) => {
-                error.restore(py);
-                ptr::null_mut()
-            }
-        })
+    // SAFETY: the interpreter calls this attached, for the type of `T` or a subclass.
+    unsafe { Python::attach_unchecked(|py| handed_over(py, || allocate::<T>(py, class))) }
+}
+
+/// What `make` gives, as the interpreter takes it: an owned reference, or NULL with an exception set.
+fn handed_over<'py, T>(
+    py: Python<'py>,
+    make: impl FnOnce() -> PyResult<Bound<'py, T>>,
+) -> *mut ffi::PyObject {
+    let outcome = catch_panic(|| {
+        fault::point();
+        make()
+    });
+    match outcome {
+        Ok(object) => object.into_ptr(),
+        Err(error) => {
+            error.restore(py);
+            ptr::null_mut()
+        }
     }
 }
 
@@ -213,16 +222,9 @@ unsafe extern "C" fn construct<T: Construct>(
                 0 => &[],
                 _ => slice::from_raw_parts(arguments, count),
             };
-            let made = catch_unwind(AssertUnwindSafe(|| {
+            handed_over(py, || {
                 make::<T>(py, &values[..positional], &values[positional..], names.as_ref())
-            }));
-            match made.unwrap_or_else(|payload| Err(panicked(payload.as_ref()))) {
-                Ok(object) => object.into_ptr(),
-                Err(error) => {
-                    error.restore(py);
-                    ptr::null_mut()
-                }
-            }
+            })
         })
     }
 }

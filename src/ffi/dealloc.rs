@@ -9,7 +9,6 @@
 //! of being dropped, and the outermost deallocation drops them one after the other.
 
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::PyClass;
 use pyo3::ffi;
@@ -63,8 +62,13 @@ unsafe extern "C" fn finalise<T: Lifecycle>(object: *mut ffi::PyObject) {
         Python::attach_unchecked(|py| {
             let raised = PyErr::occurred(py).then(|| super::error::take_raised(py));
             let this = Bound::from_borrowed_ptr(py, object).cast_into_unchecked::<T>();
-            // A finaliser has nobody to report a panic to; it must not unwind into C.
-            let _ = catch_unwind(AssertUnwindSafe(|| T::finalise(&this)));
+            let finalised = super::error::catch_panic(|| {
+                T::finalise(&this);
+                Ok(())
+            });
+            if let Err(panic) = finalised {
+                panic.write_unraisable(py, Some(this.as_any()));
+            }
             drop(this);
             if let Some(exception) = raised {
                 super::error::as_raised(exception).restore(py);

@@ -5,6 +5,7 @@
 //! the interpreter as a value, the functions of this file are used.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 #[cfg(not(Py_3_12))]
 use std::ptr;
 
@@ -75,8 +76,14 @@ pub(crate) fn chain(py: Python<'_>, earlier: PyErr, later: PyErr) -> PyErr {
     as_raised(later.into_bound(py).into_any())
 }
 
-/// A panic as the exception that PyO3's own entry points make of it.
-pub(super) fn panicked(payload: &(dyn Any + Send)) -> PyErr {
+/// What `call` answers; a panic as the exception that PyO3's own entry points make of it.
+///
+/// Nothing that `call` was at may be relied on afterwards but what rule 2 keeps consistent.
+pub(crate) fn catch_panic<T>(call: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| Err(panicked(payload.as_ref())))
+}
+
+fn panicked(payload: &(dyn Any + Send)) -> PyErr {
     let message = payload
         .downcast_ref::<String>()
         .map(String::as_str)

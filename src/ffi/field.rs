@@ -5,6 +5,8 @@ use std::cell::Cell;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::fault;
+
 /// A field of a frozen `#[pyclass]` that only a thread attached to the interpreter reaches.
 ///
 /// Values move in and out, no reference to the inside escapes: that is what makes "no borrow over
@@ -38,18 +40,22 @@ impl<T> Field<T> {
         self.replace(py, T::default())
     }
 
+    #[cfg_attr(feature = "fault-injection", track_caller)]
     pub(crate) fn get(&self, _py: Python<'_>) -> T
     where
         T: Copy,
     {
+        fault::point();
         self.0.get()
     }
 
     /// Puts in a value whose predecessor needs no dropping.
+    #[cfg_attr(feature = "fault-injection", track_caller)]
     pub(crate) fn set(&self, _py: Python<'_>, value: T)
     where
         T: Copy,
     {
+        fault::point();
         self.0.set(value);
     }
 }
@@ -61,38 +67,48 @@ impl<T> Field<Option<Py<T>>> {
     /// Holds `object` from now on and gives back the one before, bound: dropping a `Bound` needs no
     /// look at PyO3's own count of attachments, as dropping a `Py` does.
     #[must_use = "dropping the old object may run Python code: drop it where that is harmless"]
+    #[cfg_attr(feature = "fault-injection", track_caller)]
     pub(crate) fn exchange<'py>(
         &self,
         py: Python<'py>,
         object: Option<Bound<'py, T>>,
     ) -> Option<Bound<'py, T>> {
+        fault::point();
         self.replace(py, object.map(Bound::unbind)).map(|former| former.into_bound(py))
     }
 
     /// Holds `object` from now on; the one before is dropped.
+    #[cfg_attr(feature = "fault-injection", track_caller)]
     pub(crate) fn put(&self, object: Bound<'_, T>) {
         drop(self.exchange(object.py(), Some(object)));
     }
 
     /// Holds nothing from now on; what was held is dropped.
+    #[cfg_attr(feature = "fault-injection", track_caller)]
     pub(crate) fn clear(&self, py: Python<'_>) {
         drop(self.exchange(py, None));
     }
 
+    #[cfg_attr(feature = "fault-injection", track_caller)]
     pub(crate) fn bound<'py>(&self, py: Python<'py>) -> Option<Bound<'py, T>> {
+        fault::point();
         // SAFETY: the reference lives for one increment of a reference count, which runs no Python
         // code, so nothing can replace the value meanwhile.
         let inside = unsafe { &*self.0.as_ptr() };
         inside.as_ref().map(|object| object.bind(py).clone())
     }
 
+    #[cfg_attr(feature = "fault-injection", track_caller)]
     pub(crate) fn is_some(&self, _py: Python<'_>) -> bool {
+        fault::point();
         // SAFETY: as in `bound`; here not even a count changes.
         unsafe { &*self.0.as_ptr() }.is_some()
     }
 
     /// Whether this very object is held.
+    #[cfg_attr(feature = "fault-injection", track_caller)]
     pub(crate) fn is(&self, _py: Python<'_>, object: &Bound<'_, PyAny>) -> bool {
+        fault::point();
         // SAFETY: as in `is_some`.
         let inside = unsafe { &*self.0.as_ptr() };
         inside.as_ref().is_some_and(|held| held.as_ptr() == object.as_ptr())

@@ -9,21 +9,23 @@ mod context;
 mod coroutine;
 mod dealloc;
 mod error;
+pub(crate) mod fault;
 mod field;
 mod function;
 mod interpreter;
 mod unwind;
 
 pub(crate) use call::{
-    call_in_context, call_method_in_context, call_method_or_take_raised, same_or_equal,
+    call, call_in_context, call_method, call_method_in_context, call_method_or_take_raised,
+    same_or_equal,
 };
 pub(crate) use construct::{Arguments, Construct, Signature, install_constructor};
 pub(crate) use context::{EnteredContext, copy_current_context, is_context};
 pub(crate) use coroutine::{Progress, is_generator, is_native_coroutine, send, throw};
 pub(crate) use dealloc::{Lifecycle, OriginalDealloc, install_lifecycle};
 pub(crate) use error::{
-    as_raised, chain, given_exception_matches, raise, set_cause_and_context, set_traceback,
-    traceback_of, unraisable,
+    as_raised, catch_panic, chain, given_exception_matches, raise, set_cause_and_context,
+    set_traceback, traceback_of, unraisable,
 };
 pub(crate) use field::{Field, SharedField, Traverse};
 pub(crate) use function::{

@@ -10,7 +10,7 @@ use pyo3::sync::PyOnceLock;
 
 use super::Future;
 use crate::asyncio::asyncio;
-use crate::ffi::{Arguments, Construct, Signature};
+use crate::ffi::{self, Arguments, Construct, Signature};
 use crate::registry;
 use crate::state::Life;
 
@@ -30,7 +30,7 @@ impl Future {
             None => current_loop(py)?,
         };
         self.event_loop.put(event_loop.clone());
-        if event_loop.call_method0(intern!(py, "get_debug"))?.is_truthy()? {
+        if ffi::call_method(intern!(py, "get_debug"), &[&event_loop])?.is_truthy()? {
             self.note_source(py)?;
         }
         Ok(())
@@ -39,8 +39,8 @@ impl Future {
     /// Notes where the future is made, unless the interpreter is shutting down: the modules that
     /// make a traceback may be gone then.
     fn note_source(&self, py: Python<'_>) -> PyResult<()> {
-        if !asyncio(py).is_finalizing.bind(py).call0()?.is_truthy()? {
-            let stack = asyncio(py).extract_stack.bind(py).call0()?;
+        if !ffi::call(asyncio(py).is_finalizing.bind(py), &[])?.is_truthy()? {
+            let stack = ffi::call(asyncio(py).extract_stack.bind(py), &[])?;
             self.source_traceback.put(stack);
         }
         Ok(())
@@ -60,11 +60,11 @@ impl Future {
 fn current_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     let find = asyncio(py).get_event_loop.bind(py);
     if cfg!(Py_3_12) {
-        find.call0()
+        ffi::call(find, &[])
     } else {
         // The warning that no loop runs belongs to the line that makes the future; 3.11 counts this
         // function in.
-        find.call1((2,))
+        ffi::call(find, &[2_i32.into_pyobject(py)?.as_any()])
     }
 }
 

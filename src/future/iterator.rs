@@ -9,7 +9,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::Future;
 use super::outcome::is_exception_class;
-use crate::ffi::{self, SharedField};
+use crate::ffi::{self, SharedField, fault};
 use crate::state::Life;
 
 /// The iterator that `Future.__await__` returns. It holds the future until it is exhausted.
@@ -49,6 +49,7 @@ impl FutureIter {
 #[pymethods]
 impl FutureIter {
     fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        fault::point();
         slf
     }
 

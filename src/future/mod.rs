@@ -30,7 +30,7 @@ pub(crate) use outcome::{
 };
 
 use crate::asyncio::asyncio;
-use crate::ffi::{self, Construct, Field, Lifecycle, OriginalDealloc, SharedField};
+use crate::ffi::{self, Construct, Field, Lifecycle, OriginalDealloc, SharedField, fault};
 use crate::state::Life;
 use crate::task::Task;
 use callbacks::Callbacks;
@@ -271,7 +271,7 @@ impl Future {
     fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         slf.get().ensure_ready(py)?;
-        asyncio(py).future_repr.bind(py).call1((slf,))
+        ffi::call(asyncio(py).future_repr.bind(py), &[slf])
     }
 
     fn __del__(slf: &Bound<'_, Self>) {
@@ -285,6 +285,7 @@ impl Future {
         cls: &Bound<'py, PyType>,
         key: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyGenericAlias>> {
+        fault::point();
         PyGenericAlias::new(cls.py(), cls, key)
     }
 
@@ -292,6 +293,7 @@ impl Future {
     /// has nothing but asyncio's; the true class of a subclass.
     #[getter]
     fn __class__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        fault::point();
         let py = slf.py();
         let class = slf.get_type_ptr();
         if class == Self::type_object_raw(py) {
@@ -305,6 +307,7 @@ impl Future {
 
     #[setter(__class__)]
     fn set_class(slf: &Bound<'_, Self>, class: Bound<'_, PyAny>) -> PyResult<()> {
+        fault::point();
         let py = slf.py();
         let descriptor = asyncio(py).class_descriptor.bind(py);
         descriptor.call_method1(intern!(py, "__set__"), (slf, class)).map(drop)

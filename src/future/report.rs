@@ -41,7 +41,7 @@ pub(crate) fn call_exception_handler(
         if let Some(stack) = future.get().source_traceback.bound(py) {
             context.set_item(intern!(py, "source_traceback"), stack)?;
         }
-        handler.call1((context,))
+        ffi::call(&handler, &[&context])
     });
     if let Err(error) = called {
         ffi::unraisable(error, &handler);

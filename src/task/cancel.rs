@@ -42,8 +42,7 @@ pub(super) fn cancel<'py>(
     let taken = loop {
         let Some(future) = last.get().waiter.bound(py) else { break false };
         let Some(next) = cancelled_by_us(&future)? else {
-            let answer = future.call_method1(intern!(py, "cancel"), (&message,))?;
-            break answer.is_truthy()?;
+            break ask_to_cancel(&future, message.as_ref())?;
         };
         walk.visit(&next)?;
         if !request(&next) {
@@ -57,6 +56,16 @@ pub(super) fn cancel<'py>(
         as_future(&last).get().store_cancel_message(py, message);
     }
     Ok(true)
+}
+
+/// `future.cancel(message)`, whatever that does.
+pub(super) fn ask_to_cancel<'py>(
+    future: &Bound<'py, PyAny>,
+    message: Option<&Bound<'py, PyAny>>,
+) -> PyResult<bool> {
+    let none = future.py().None().into_bound(future.py());
+    let arguments = [future, message.unwrap_or(&none)];
+    ffi::call_method(intern!(future.py(), "cancel"), &arguments)?.is_truthy()
 }
 
 /// Counts the request; false if the task is done.

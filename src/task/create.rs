@@ -31,7 +31,7 @@ pub(super) fn initialise<'py>(task: &Bound<'py, Task>, arguments: Arguments<'py>
     };
     fill(task, coroutine, context, given(name))?;
     registry::count_task();
-    if eager_start && event_loop.call_method0(intern!(py, "is_running"))?.is_truthy()? {
+    if eager_start && ffi::call_method(intern!(py, "is_running"), &[&event_loop])?.is_truthy()? {
         return eager::start(task, &event_loop);
     }
     handle::push(task, None)?;
@@ -76,5 +76,5 @@ fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     if ffi::is_native_coroutine(object) {
         return Ok(true);
     }
-    asyncio(object.py()).iscoroutine.bind(object.py()).call1((object,))?.is_truthy()
+    ffi::call(asyncio(object.py()).iscoroutine.bind(object.py()), &[object])?.is_truthy()
 }

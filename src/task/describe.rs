@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 use super::{Task, as_future};
 use crate::asyncio::asyncio;
+use crate::ffi;
 
 /// How many tasks, each awaiting the next, are shown one inside the other.
 ///
@@ -28,14 +29,15 @@ pub(super) fn describe<'py>(task: &Bound<'py, Task>) -> PyResult<Bound<'py, PyAn
     if task.get().get_coro(py).is_none() {
         return without_coroutine(task);
     }
-    asyncio(py).task_repr.bind(py).call1((task,))
+    ffi::call(asyncio(py).task_repr.bind(py), &[task])
 }
 
 /// On 3.11 asyncio knows no task without a coroutine; an eager one that has ended is one.
 #[cfg(not(Py_3_12))]
 fn without_coroutine<'py>(task: &Bound<'py, Task>) -> PyResult<Bound<'py, PyAny>> {
     let py = task.py();
-    let mut info: Vec<String> = asyncio(py).future_repr_info.bind(py).call1((task,))?.extract()?;
+    let mut info: Vec<String> =
+        ffi::call(asyncio(py).future_repr_info.bind(py), &[task])?.extract()?;
     info.insert(1, format!("name={}", task.get().get_name(py).into_pyobject(py)?.repr()?));
     let text = format!("<{} {}>", task.get_type().name()?, info.join(" "));
     Ok(text.into_pyobject(py)?.into_any())

@@ -8,7 +8,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::{Task, as_future, step, wakeup};
 use crate::asyncio::asyncio;
-use crate::ffi::{self, EnteredContext, Field, SharedField};
+use crate::ffi::{self, EnteredContext, Field, SharedField, fault};
 use crate::future::Future;
 use crate::schedule;
 
@@ -67,11 +67,11 @@ impl TaskHandle {
         drop(held);
     }
 
-    /// Runs the step in the task's context. What it raises is reported to the loop, except for what
-    /// is meant to end the program.
+    /// Runs the step in the task's context. What it raises is reported to the loop, a panic as well,
+    /// except for what is meant to end the program.
     fn _run(&self, py: Python<'_>) -> PyResult<()> {
         let Some(task) = self.task.bound(py) else { return Ok(()) };
-        let Err(error) = self.run(&task) else { return Ok(()) };
+        let Err(error) = ffi::catch_panic(|| self.run(&task)) else { return Ok(()) };
         if error.is_instance_of::<PySystemExit>(py)
             || error.is_instance_of::<PyKeyboardInterrupt>(py)
         {
@@ -114,6 +114,7 @@ impl TaskHandle {
     /// A handle passes for asyncio's own.
     #[getter]
     fn __class__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        fault::point();
         asyncio(slf.py()).handle_class.bind(slf.py()).clone()
     }
 
@@ -169,12 +170,12 @@ impl TaskHandle {
         let py = task.py();
         let handle = self.shown(task)?;
         let format_source = asyncio(py).format_callback_source.bind(py);
-        let shown = format_source.call1((self.function(task)?, handle.getattr("_args")?))?;
+        let shown = ffi::call(format_source, &[&self.function(task)?, &handle.getattr("_args")?])?;
         let context = PyDict::new(py);
         context.set_item(intern!(py, "message"), format!("Exception in callback {shown}"))?;
         context.set_item(intern!(py, "exception"), error.into_value(py))?;
         context.set_item(intern!(py, "handle"), handle)?;
         let event_loop = as_future(task).get().ready_loop(py)?;
-        event_loop.call_method1(intern!(py, "call_exception_handler"), (context,)).map(drop)
+        ffi::call_method(intern!(py, "call_exception_handler"), &[&event_loop, &context]).map(drop)
     }
 }

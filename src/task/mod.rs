@@ -32,7 +32,7 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 
 use crate::asyncio::asyncio;
 use crate::ffi::{
-    Arguments, Construct, Field, Lifecycle, OriginalDealloc, SharedField, Signature,
+    self, Arguments, Construct, Field, Lifecycle, OriginalDealloc, SharedField, Signature, fault,
     install_constructor, install_lifecycle,
 };
 use crate::future::{Future, report};
@@ -148,6 +148,7 @@ impl Task {
     #[pyo3(signature = (result, /))]
     #[allow(clippy::unused_self)] // a method of the class all the same
     fn set_result(&self, result: Bound<'_, PyAny>) -> PyResult<()> {
+        fault::point();
         let _ = result;
         Err(PyRuntimeError::new_err("Task does not support set_result operation"))
     }
@@ -156,6 +157,7 @@ impl Task {
     #[pyo3(signature = (exception, /))]
     #[allow(clippy::unused_self)] // a method of the class all the same
     fn set_exception(&self, exception: Bound<'_, PyAny>) -> PyResult<()> {
+        fault::point();
         let _ = exception;
         Err(PyRuntimeError::new_err("Task does not support set_exception operation"))
     }
@@ -191,7 +193,9 @@ impl Task {
         slf: &Bound<'py, Self>,
         limit: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        asyncio(slf.py()).task_get_stack.bind(slf.py()).call1((slf, limit))
+        let none = slf.py().None().into_bound(slf.py());
+        let get_stack = asyncio(slf.py()).task_get_stack.bind(slf.py());
+        ffi::call(get_stack, &[slf, limit.as_ref().unwrap_or(&none)])
     }
 
     /// Print the frames of the coroutine to `file`, by default standard error; at most `limit`.
@@ -201,7 +205,12 @@ impl Task {
         limit: Option<Bound<'py, PyAny>>,
         file: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        asyncio(slf.py()).task_print_stack.bind(slf.py()).call1((slf, limit, file))
+        let none = slf.py().None().into_bound(slf.py());
+        let print_stack = asyncio(slf.py()).task_print_stack.bind(slf.py());
+        ffi::call(
+            print_stack,
+            &[slf, limit.as_ref().unwrap_or(&none), file.as_ref().unwrap_or(&none)],
+        )
     }
 
     fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {

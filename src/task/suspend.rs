@@ -5,7 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::{Task, as_future, handle, step};
+use super::{Task, as_future, cancel, handle, step};
 use crate::ffi;
 use crate::future::{self, Callback, Future};
 
@@ -80,7 +80,7 @@ fn wait_for_foreign<'py>(
 fn loop_of<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = future.py();
     match future.getattr_opt(intern!(py, "get_loop"))? {
-        Some(get_loop) => get_loop.call0(),
+        Some(get_loop) => ffi::call(&get_loop, &[]),
         None => future.getattr(intern!(py, "_loop")),
     }
 }
@@ -92,7 +92,7 @@ fn begin_to_wait<'py>(task: &Bound<'py, Task>, future: &Bound<'py, PyAny>) -> Py
     task.get().waiter.put(future.clone());
     if task.get().cancellation.get(py).is_due() {
         let message = as_future(task).get().cancel_message(py);
-        if future.call_method1(intern!(py, "cancel"), (message,))?.is_truthy()? {
+        if cancel::ask_to_cancel(future, message.as_ref())? {
             let cancellation = task.get().cancellation.get(py);
             task.get().cancellation.set(py, cancellation.transition_to_delivered());
         }

@@ -1,0 +1,331 @@
+"""Every way from Python into the core, by name, with a call of it."""
+
+import asyncio
+import contextlib
+import gc
+import io
+import sys
+
+from aioxide import Future, Task, _core
+from support import run_passes
+
+from panics.sweep import WHERE, forever, running
+
+
+class SubFuture(Future):
+    pass
+
+
+class SubTask(Task):
+    pass
+
+
+class Broken(Exception):
+    pass
+
+
+# Objects to call something of.
+
+
+def pending(world):
+    return world.keep(Future(loop=world.loop))
+
+
+def returned(world):
+    future = pending(world)
+    future.set_result("result")
+    return future
+
+
+def raised(world):
+    future = pending(world)
+    future.set_exception(Broken())
+    return future
+
+
+def cancelled(world):
+    future = pending(world)
+    future.cancel("why")
+    return future
+
+
+def awaited(world):
+    """A future with a task and a function that wait for it."""
+    future = pending(world)
+    world.keep(Task(wait_for(future), loop=world.loop))
+    run_passes(world.loop, 2)
+    future.add_done_callback(print_nothing)
+    return future
+
+
+async def wait_for(future):
+    WHERE.set("inside")
+    return await future
+
+
+def print_nothing(future):
+    pass
+
+
+def new_task(world):
+    return world.keep(Task(wait_for(pending(world)), loop=world.loop))
+
+
+def waiting_task(world):
+    task = new_task(world)
+    run_passes(world.loop, 2)
+    return task
+
+
+def task_of_task(world):
+    task = world.keep(Task(wait_for(new_task(world)), loop=world.loop))
+    run_passes(world.loop, 2)
+    return task
+
+
+def handle(world):
+    """What lies in the queue of a stock loop."""
+    new_task(world)
+    return world.loop._ready[-1]
+
+
+# Ways to call it.
+
+
+def method(make, name, *args, **kwargs):
+    def scenario(world):
+        bound = getattr(make(world), name)
+        return lambda: bound(*args, **kwargs)
+
+    return scenario
+
+
+def getter(make, name):
+    def scenario(world):
+        target = make(world)
+        return lambda: getattr(target, name)
+
+    return scenario
+
+
+def setter(make, name, value):
+    def scenario(world):
+        target = make(world)
+        return lambda: setattr(target, name, value)
+
+    return scenario
+
+
+def iterator(make, name, *args):
+    return method(lambda world: iter(make(world)), name, *args)
+
+
+def made(cls, *args, **kwargs):
+    """A call of the class; for tasks with a coroutine."""
+
+    def scenario(world):
+        own = (forever(),) if issubclass(cls, Task) else ()
+        return lambda: world.keep(cls(*own, *args, loop=world.loop, **kwargs))
+
+    return scenario
+
+
+# More than one scenario for what has more than one way through.
+FUTURE = {
+    "__new__": [made(SubFuture)],
+    "__init__": [made(SubFuture), made(Future)],
+    "__del__": [method(raised, "__del__"), method(pending, "__del__")],
+    "result": [method(returned, "result"), method(raised, "result"), method(cancelled, "result")],
+    "exception": [method(raised, "exception"), method(cancelled, "exception")],
+    "set_result": [method(awaited, "set_result", 1), method(pending, "set_result", 1)],
+    "set_exception": [method(awaited, "set_exception", Broken)],
+    "cancel": [method(awaited, "cancel", "why"), method(returned, "cancel")],
+    "cancelled": [method(cancelled, "cancelled")],
+    "done": [method(pending, "done")],
+    "add_done_callback": [
+        method(pending, "add_done_callback", print_nothing),
+        method(returned, "add_done_callback", print_nothing),
+    ],
+    "remove_done_callback": [method(awaited, "remove_done_callback", print_nothing)],
+    "get_loop": [method(pending, "get_loop")],
+    "_make_cancelled_error": [method(cancelled, "_make_cancelled_error")],
+    "__await__": [method(pending, "__await__")],
+    "__iter__": [method(pending, "__iter__")],
+    "__repr__": [method(awaited, "__repr__")],
+    "__class_getitem__": [method(pending, "__class_getitem__", int)],
+    "__class__": [getter(pending, "__class__")],
+    "__class__ =": [setter(lambda world: SubFuture(loop=world.loop), "__class__", SubFuture)],
+    "_state": [getter(pending, "_state")],
+    "_loop": [getter(pending, "_loop")],
+    "_result": [getter(returned, "_result")],
+    "_exception": [getter(raised, "_exception")],
+    "_callbacks": [getter(awaited, "_callbacks")],
+    "_source_traceback": [getter(pending, "_source_traceback")],
+    "_cancel_message": [getter(cancelled, "_cancel_message")],
+    "_cancel_message =": [setter(pending, "_cancel_message", "why")],
+    "_log_traceback": [getter(raised, "_log_traceback")],
+    "_log_traceback =": [setter(raised, "_log_traceback", False)],
+    "_asyncio_future_blocking": [getter(pending, "_asyncio_future_blocking")],
+    "_asyncio_future_blocking =": [setter(pending, "_asyncio_future_blocking", True)],
+    "_asyncio_awaited_by": [getter(awaited, "_asyncio_awaited_by")],
+}
+
+TASK = {
+    "__new__": [made(SubTask)],
+    "__init__": [made(SubTask), made(Task, name="name")],
+    "__del__": [method(waiting_task, "__del__")],
+    "cancel": [
+        method(new_task, "cancel", "why"),
+        method(waiting_task, "cancel"),
+        method(task_of_task, "cancel"),
+    ],
+    "cancelling": [method(new_task, "cancelling")],
+    "uncancel": [method(new_task, "uncancel")],
+    "set_result": [method(new_task, "set_result", 1)],
+    "set_exception": [method(new_task, "set_exception", Broken())],
+    "get_coro": [method(new_task, "get_coro")],
+    "get_context": [method(new_task, "get_context")],
+    "get_name": [method(new_task, "get_name")],
+    "set_name": [method(new_task, "set_name", "name")],
+    "get_stack": [method(waiting_task, "get_stack")],
+    "print_stack": [method(waiting_task, "print_stack", file=io.StringIO())],
+    "__repr__": [method(task_of_task, "__repr__")],
+    "_coro": [getter(new_task, "_coro")],
+    "_fut_waiter": [getter(waiting_task, "_fut_waiter")],
+    "_must_cancel": [getter(new_task, "_must_cancel")],
+    "_log_destroy_pending": [getter(new_task, "_log_destroy_pending")],
+    "_log_destroy_pending =": [setter(new_task, "_log_destroy_pending", False)],
+}
+
+ITERATOR = {
+    "__iter__": [iterator(pending, "__iter__")],
+    "__next__": [iterator(pending, "__next__"), iterator(returned, "__next__")],
+    "send": [iterator(pending, "send", None), iterator(raised, "send", None)],
+    "throw": [iterator(pending, "throw", Broken())],
+    "close": [iterator(pending, "close")],
+}
+
+HANDLE = {
+    "_callback": [getter(handle, "_callback")],
+    "_args": [getter(handle, "_args")],
+    "_context": [getter(handle, "_context")],
+    "_loop": [getter(handle, "_loop")],
+    "__class__": [getter(handle, "__class__")],
+    "__repr__": [method(handle, "__repr__")],
+    "cancel": [method(handle, "cancel")],
+    "cancelled": [method(handle, "cancelled")],
+    "get_context": [method(handle, "get_context")],
+    # Called by the loop alone: the programs below have it run.
+    "_run": [],
+    "_cancelled": [getter(handle, "_cancelled")],
+    # A constant.
+    "_source_traceback": [],
+}
+
+
+def between_tasks(function):
+    def scenario(world):
+        future, task = pending(world), new_task(world)
+        return lambda: function(future, task)
+
+    return scenario
+
+
+MODULE = {"counts": [lambda world: _core.counts]}
+if sys.version_info >= (3, 14):
+    MODULE |= {
+        name: [between_tasks(getattr(_core, name))]
+        for name in ("future_add_to_awaited_by", "future_discard_from_awaited_by")
+    }
+
+
+# What the loop and the interpreter call.
+
+
+def first_step(world):
+    new_task(world)
+    return running(world)
+
+
+def wake_up(world):
+    awaited(world).set_result(1)
+    return running(world)
+
+
+def wake_up_with_exception(world):
+    awaited(world).set_exception(Broken())
+    return running(world)
+
+
+def cancelled_step(world):
+    new_task(world).cancel()
+    return running(world)
+
+
+def eager_step(world):
+    def start():
+        world.keep(Task(wait_for(returned(world)), loop=world.loop, eager_start=True))
+        world.keep(Task(forever(), loop=world.loop, eager_start=True))
+
+    world.loop.call_soon(start)
+    return running(world)
+
+
+def finaliser_of_a_future(world):
+    futures = [raised(world)]
+    world.kept.clear()
+    return futures.clear
+
+
+def finaliser_of_a_task(world):
+    world.loop.call_soon(lambda: Task(forever(), loop=world.loop) and None)
+    run_passes(world.loop, 3)
+    return gc.collect
+
+
+def program(world):
+    """Tasks that wait for each other in most of the ways that asyncio has."""
+
+    async def produce(queue):
+        for number in range(3):
+            await queue.put(number)
+
+    async def consume(queue):
+        return [await queue.get() for _ in range(3)]
+
+    async def main():
+        WHERE.set("inside")
+        queue = asyncio.Queue(1)
+        producer = asyncio.create_task(produce(queue))
+        numbers = await asyncio.gather(consume(queue), asyncio.shield(producer))
+        await asyncio.wait([asyncio.create_task(asyncio.sleep(0)) for _ in range(2)])
+        async with asyncio.TaskGroup() as group:
+            # A group whose `create_task()` fails half-way waits for that task, maybe for ever.
+            with world.told_what_is_raised():
+                group.create_task(asyncio.sleep(0))
+                group.create_task(asyncio.wait_for(asyncio.sleep(0), 10))
+        victim = asyncio.create_task(forever())
+        await asyncio.sleep(0)
+        victim.cancel("why")
+        with contextlib.suppress(asyncio.CancelledError):
+            await victim
+        try:
+            async with asyncio.timeout(0):
+                await forever()
+        except TimeoutError:
+            raise Broken(numbers) from None
+
+    world.keep(Task(main(), loop=world.loop))
+    return running(world, passes=60)
+
+
+LOOP = {
+    "first step": first_step,
+    "wake-up": wake_up,
+    "wake-up with an exception": wake_up_with_exception,
+    "cancelled step": cancelled_step,
+    "eager step": eager_step,
+    "finaliser of a future": finaliser_of_a_future,
+    "finaliser of a task": finaliser_of_a_task,
+    "program": program,
+}
