@@ -9,13 +9,16 @@ import gc
 import inspect
 import json
 import sys
+import time
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any, NamedTuple
 
 from benches.loops import import_loop, new_loop
 from benches.rows import Row, Side
 from benches.workloads import ROWS
+
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+"""What time is: that on the wall, or that of the processor, which is fair on a busy machine."""
 
 
 class Request(NamedTuple):
@@ -27,6 +30,8 @@ class Request(NamedTuple):
     size: int
     seconds: float
     """It is repeated until so much time has been measured."""
+    clock: str
+    """One of `CLOCKS`."""
 
 
 class WrongClass(Exception):
@@ -42,14 +47,14 @@ def main() -> None:
     request = Request(*json.loads(sys.argv[1]))
     group, row = ROWS[request.row]
     (side,) = [side for side in group.sides if side.key == request.side]
-    print(json.dumps(measure(row, side, request.loop, request.size, request.seconds)))
+    print(json.dumps(measure(row, side, request)))
 
 
-def measure(row: Row, side: Side, loop: str, size: int, seconds: float) -> float:
+def measure(row: Row, side: Side, request: Request) -> float:
     """Brings the side into force and returns what an operation takes, in the unit of the row."""
-    bench = Bench(row, side, loop)
+    bench = Bench(row, side, request.loop, request.clock)
     try:
-        return bench.measure(size, seconds)
+        return bench.measure(request.size, request.seconds)
     finally:
         bench.close()
 
@@ -57,10 +62,11 @@ def measure(row: Row, side: Side, loop: str, size: int, seconds: float) -> float
 class Bench:
     """A row, ready to be run on one side and one loop, in this process."""
 
-    def __init__(self, row: Row, side: Side, loop: str) -> None:
+    def __init__(self, row: Row, side: Side, loop: str, clock: str = "wall") -> None:
         import_loop(loop)
         side.enter()
         self._row, self._side = row, side
+        self._clock = CLOCKS[clock]
         self._loop = new_loop(loop)
         if row.eager and sys.version_info >= (3, 12):
             self._loop.set_task_factory(asyncio.eager_task_factory)
@@ -98,9 +104,9 @@ class Bench:
         """
         body = self._body(size)
         made = self._made()
-        begin = perf_counter()
+        begin = self._clock()
         result = body()
-        seconds = perf_counter() - begin
+        seconds = self._clock() - begin
         if result != self._row.result(size):
             raise WrongResult(f"{self._row.key}: {result!r}, not {self._row.result(size)!r}")
         self._check_made(size, made)

@@ -3,6 +3,7 @@
 import argparse
 import datetime
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from benches import chart, documents, machine, markdown, results
@@ -50,7 +51,7 @@ def _measure(options: argparse.Namespace) -> int:
         label=options.python_label,
         date=datetime.date.today().isoformat(),
         quick=effort.quick,
-        machine=told,
+        machine={**told, "clock": "processor time" if options.cpu_time else "wall-clock time"},
         skipped=skipped,
         lines=results.lines(samples),
     )
@@ -67,10 +68,12 @@ def _measure(options: argparse.Namespace) -> int:
 
 def _effort(options: argparse.Namespace) -> Effort:
     effort = QUICK if options.quick else FULL
+    if options.cpu_time:
+        effort = replace(effort, clock="cpu")
     if options.rounds is None:
         return effort
-    rounds = options.rounds
-    return Effort(rounds, min(rounds, effort.heavy_rounds), effort.seconds, effort.quick)
+    heavy = min(options.rounds, effort.heavy_rounds)
+    return replace(effort, rounds=options.rounds, heavy_rounds=heavy, budget=float("inf"))
 
 
 def _instructions(options: argparse.Namespace) -> int:
@@ -96,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rows", type=_list, default=[], metavar="KEY,…", help="only these; * for any text")
     add("--loops", type=_loops, metavar="LOOP,…", help=f"only these of {', '.join(LOOPS)}")
     add("--rounds", type=int, metavar="N", help="how often each is measured")
+    add("--cpu-time", action="store_true", help="the processor's time: fair on a busy machine")
     add("--json", type=Path, metavar="FILE", help="keep all samples there")
     add("--svg", type=Path, metavar="FILE", help="draw the chart there")
     add("--markdown", type=Path, metavar="FILE", help="write the report there, too")

@@ -31,14 +31,14 @@ Counts = dict[tuple[str, str, str], float]
 
 def instruction_table(planned: list[Cell]) -> str:
     """Counts what can be timed, and returns the table, the costliest against the baseline first."""
-    timed = [cell for cell in planned if cell.row.unit == "ns"]
+    timed = [cell for cell in planned if cell.row.unit == "ns" and len(cell.group.sides) == 2]
     counts = count(timed)
     lines = []
     for loop, row in dict.fromkeys((cell.loop, cell.row) for cell in timed):
         theirs, ours = (counts[row.key, loop, side.key] for side in ROWS[row.key][0].sides)
         lines.append((theirs / ours, [row.title, loop, f"{theirs:,.0f}", f"{ours:,.0f}"]))
     lines.sort(key=lambda line: line[0])
-    heads = ["instructions for an operation", "loop", "built-in", "aioxide", "ratio"]
+    heads = ["instructions for an operation", "loop", "compared with", "aioxide", "ratio"]
     return table(heads, ([*cells, f"{ratio:.2f}"] for ratio, cells in lines))
 
 

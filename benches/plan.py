@@ -19,6 +19,7 @@ class Effort:
     seconds: float
     """The least that one measurement times."""
     quick: bool = False
+    clock: str = "wall"
     budget: float = float("inf")
     """No further round is begun that would not end within so many seconds."""
 
@@ -38,7 +39,8 @@ class Cell:
 
     def request(self, effort: Effort) -> Request:
         size = self.row.size_in(quick=effort.quick)
-        return Request(self.row.key, self.side.key, self.loop, size, effort.seconds)
+        seconds, clock = effort.seconds, effort.clock
+        return Request(self.row.key, self.side.key, self.loop, size, seconds, clock)
 
     def __str__(self) -> str:
         return f"{self.row.key}, {self.loop}, {self.side.title}"
@@ -47,13 +49,16 @@ class Cell:
 def cells(
     groups: tuple[Group, ...], patterns: list[str], loops: list[str]
 ) -> tuple[list[Cell], dict[str, str]]:
-    """Returns the cells to measure, and for each row or loop that is left out the reason.
+    """Returns the cells to measure, and for each group, row or loop that is left out the reason.
 
     The sides of a row on a loop follow each other, so that what disturbs one disturbs both.
     """
     skipped = {loop: why for loop in loops if (why := why_missing(loop))}
     found = []
     for group, row in _chosen(groups, patterns):
+        if why := group.why_missing():
+            skipped[group.title] = why
+            continue
         if sys.version_info < row.since:
             skipped[row.title] = f"needs Python {row.since[0]}.{row.since[1]}"
             continue

@@ -36,6 +36,10 @@ def none(size: int) -> int:
     return 0
 
 
+def present() -> str | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Row:
     """One workload: `body(size)`, which returns what `result(size)` says."""
@@ -84,6 +88,8 @@ class Group:
     rows: tuple[Row, ...]
     sides: tuple[Side, ...]
     """What is compared with, and ours; or ours alone."""
+    why_missing: Callable[[], str | None] = present
+    """Returns why the rows cannot be measured here, if they cannot."""
 
 
 def by_key(groups: tuple[Group, ...]) -> dict[str, tuple[Group, Row]]:

@@ -95,6 +95,12 @@ def test_loop_that_cannot_be_imported_is_left_out_with_the_reason(monkeypatch):
     assert (planned, skipped) == ([], {"nowhere": "no nowhere"})
 
 
+def test_group_that_cannot_be_measured_is_left_out_with_the_reason():
+    group = replace(ROWS["create"][0], why_missing=lambda: "not built")
+    planned, skipped = cells((group,), [], ["stock"])
+    assert (planned, skipped) == ([], {group.title: "not built"})
+
+
 def test_unknown_rows_and_loops_are_refused(capsys):
     for arguments in (["--rows", "creat"], ["--loops", "trio"]):
         with pytest.raises(SystemExit):
@@ -131,7 +137,7 @@ def test_progress_tells_how_much_is_left():
 def test_a_run_from_the_command_line(tmp_path):
     files = {name: tmp_path / f"run.{name}" for name in ("json", "svg", "markdown")}
     outputs = [part for name, path in files.items() for part in (f"--{name}", str(path))]
-    options = ["--quick", "--rounds", "1", "--rows", "done", "--loops", "stock"]
+    options = ["--quick", "--cpu-time", "--rounds", "1", "--rows", "done", "--loops", "stock"]
     done = subprocess.run(
         [sys.executable, "-m", "benches", *options, *outputs],
         cwd=ROOT,
@@ -144,6 +150,7 @@ def test_a_run_from_the_command_line(tmp_path):
     (line,) = found.lines
     assert [len(samples) for samples in line.samples["stock"].values()] == [1, 1]
     assert found.quick
+    assert found.machine["clock"] == "processor time"
     assert found.machine["Python"].startswith("CPython")
     assert files["markdown"].read_text() in done.stdout
     assert f"{found.ratio('done', 'stock'):.2f}" in done.stdout

@@ -9,7 +9,7 @@ from dataclasses import replace
 import aioxide
 import pytest
 
-from benches.child import Bench, WrongClass, WrongResult, measure
+from benches.child import Bench, Request, WrongClass, WrongResult, measure
 from benches.rows import Group, Row, by_key
 from benches.sides import BUILTIN, RUST
 from benches.workloads import GROUPS, ROWS, steps
@@ -86,7 +86,8 @@ def test_memory_of_a_task_is_measured(bench):
 
 def test_import_is_measured():
     group, row = ROWS["import"]
-    assert 0 < measure(row, group.sides[0], "stock", 1, 0) < 10_000
+    request = Request("import", "rust", "stock", size=1, seconds=0, clock="wall")
+    assert 0 < measure(row, group.sides[0], request) < 10_000
 
 
 def test_another_result_is_an_error(bench):
