@@ -10,8 +10,10 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from subprocess import PIPE
 
 from benches.child import Bench
 from benches.loops import import_loop
@@ -44,9 +46,9 @@ def instruction_table(planned: list[Cell]) -> str:
 
 def count(cells: list[Cell]) -> Counts:
     """Returns the instructions of each cell; one process for each loop and side, two at a time."""
-    together: dict[tuple[str, str], list[Cell]] = {}
+    together: dict[tuple[str, Side], list[Cell]] = {}
     for cell in cells:
-        together.setdefault((cell.loop, cell.side.key), []).append(cell)
+        together.setdefault((cell.loop, cell.side), []).append(cell)
     counts: Counts = {}
     with ThreadPoolExecutor(max_workers=2) as pool:
         for found in pool.map(_count_together, together.values()):
@@ -57,17 +59,25 @@ def count(cells: list[Cell]) -> Counts:
 def _count_together(cells: list[Cell]) -> Counts:
     loop, side = cells[0].loop, cells[0].side
     keys = [cell.row.key for cell in cells]
-    print(f"counting {len(keys)} rows: {loop}, {side.title}", file=sys.stderr, flush=True)
-    done = subprocess.run(
-        [*_TOOL, sys.executable, "-m", "benches.counting", json.dumps([loop, side.key, keys])],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONHASHSEED": "0"},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise ChildFailed(f"{loop}, {side.title}: status {done.returncode}\n{done.stderr}")
-    found = per_operation(done.stdout, done.stderr)
+    command = [sys.executable, "-m", "benches.counting", json.dumps([loop, side.key, keys])]
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    processes = []
+    with (
+        tempfile.TemporaryFile("w+") as log,
+        subprocess.Popen(
+            [*_TOOL, *command], cwd=ROOT, env=environment, stdout=PIPE, stderr=log, text=True
+        ) as child,
+    ):
+        for line in child.stdout or ():
+            processes.append(line)
+            done = f"{len(processes):5} of {len(keys)} rows  {loop}, {side.title}"
+            print(done, file=sys.stderr, flush=True)
+        status = child.wait()
+        log.seek(0)
+        told = log.read()
+    if status:
+        raise ChildFailed(f"{loop}, {side.title}: status {status}\n{told}")
+    found = per_operation("".join(processes), told)
     return {(key, loop, side.key): number for key, number in found.items()}
 
 

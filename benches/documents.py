@@ -1,5 +1,6 @@
 """Puts what was measured into docs/performance.md, between its two marks, and draws the charts."""
 
+import re
 from pathlib import Path
 
 from benches import chart, markdown
@@ -25,7 +26,7 @@ def update(results: Path = RESULTS, document: Path = DOCUMENT) -> None:
 def load(results: Path) -> list[Results]:
     """Returns the runs that are kept in a folder, in the order of the versions."""
     runs = [Results.load(path) for path in results.glob("*.json")]
-    return sorted(runs, key=lambda run: [int(part) for part in run.label.split(".")])
+    return sorted(runs, key=lambda run: [int(part) for part in re.findall(r"\d+", run.label)])
 
 
 def section(runs: list[Results]) -> str:

@@ -2,6 +2,7 @@
 
 import _asyncio
 import asyncio
+import inspect
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
@@ -51,7 +52,7 @@ def test_as_many_tasks_are_made_as_it_says(row):
         bench.run(row.tiny)
         made = aioxide.stats().tasks - before
         bench.close()
-    main = asyncio.iscoroutinefunction(row.body)
+    main = inspect.iscoroutinefunction(row.body)
     others = row.tiny if row.key == "wait-for" and sys.version_info < (3, 12) else 0
     if row.key == "echo":  # the loop accepts connections in tasks
         assert made > row.tasks(row.tiny)
