@@ -13,8 +13,10 @@ CARGO = env -u VIRTUAL_ENV PYO3_PYTHON="$(CURDIR)/$(BIN)/python" \
 N ?= 1000
 SEED ?= 0
 SECONDS ?= 60
+ROWS ?=
+LOOPS ?= stock
 
-.PHONY: help demo test pytest conformance fuzz soak rust-checks python-checks clean
+.PHONY: help demo test pytest conformance fuzz soak bench instructions rust-checks python-checks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +53,27 @@ fuzz: ## N random programs on both kinds of classes, after `make test`
 
 soak: ## loops in threads that hand each other work, for SECONDS, after `make test`
 	$(BIN)/python tests/soak/run.py --seconds $(SECONDS) --seed $(SEED)
+
+# A quick run is a first look: nothing that is kept comes from it.
+bench: $(VENV)/made-for ## built-in classes and aioxide compared, into docs/performance.md; QUICK=1: a first look
+	@echo "building and installing aioxide into $(VENV) …"
+	$(BIN)/python -m pip install --quiet .
+	@for loop in uvloop rloop; do \
+		$(BIN)/python -m pip install --quiet $$loop || echo "$$loop cannot be installed: it is left out"; \
+	done
+	@version=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])') && \
+	if [ -n "$(QUICK)" ]; then \
+		$(BIN)/python -m benches --quick --json target/bench/$$version.json \
+			--markdown target/bench/$$version.md --svg target/bench/$$version.svg; \
+	else \
+		$(BIN)/python -m benches --json benches/results/$$version.json && \
+		$(BIN)/python -m benches --document; \
+	fi
+
+instructions: $(VENV)/made-for ## instructions for each operation, by valgrind; ROWS=, LOOPS=: only these
+	@echo "building and installing aioxide into $(VENV) …"
+	$(BIN)/python -m pip install --quiet .
+	$(BIN)/python -m benches --instructions --rows "$(ROWS)" --loops "$(LOOPS)"
 
 # The environment is made anew when another interpreter is asked for.
 $(VENV)/made-for: FORCE
