@@ -25,7 +25,7 @@ demo: $(VENV)/made-for ## run the 22 tutorial examples on Rust tasks (SPEED=1: a
 
 test: $(VENV)/made-for ## build, install and check everything
 	@echo "building and installing aioxide and what its tests need into $(VENV) …"
-	$(BIN)/python -m pip install --quiet .[test]
+	$(BIN)/python -m pip install --quiet .[test,interop]
 	$(MAKE) --no-print-directory rust-checks python-checks pytest
 
 rust-checks: ## rustfmt, clippy, cargo test

@@ -71,7 +71,7 @@ async def future_of(future):
 
 
 def test_must_cancel_between_a_bare_yield_and_the_next_step(impl):
-    """anyio, quattro: a task that yielded to the loop has no waiter, and stays to be cancelled."""
+    """anyio: a task that yielded to the loop has no waiter, and stays to be cancelled."""
 
     async def body():
         task = asyncio.create_task(passes(2))
@@ -115,6 +115,27 @@ def test_waiting_until_all_tasks_are_blocked(impl):
     assert run_same(impl, body) == [0, 3, 2, 2]
 
 
+def test_an_exception_is_set_on_what_a_task_waits_for(impl):
+    """looptime: a task ends with an error of the loop's, set on its `_fut_waiter` from outside."""
+
+    class EndOfTime(Exception):
+        pass
+
+    async def body():
+        future = asyncio.get_running_loop().create_future()
+        tasks = [
+            asyncio.create_task(coro)
+            for coro in (future_of(future), asyncio.sleep(3600), asyncio.Event().wait())
+        ]
+        await passes(1)
+        for task in tasks:
+            task._fut_waiter.set_exception(EndOfTime())
+        await asyncio.wait(tasks)
+        return [type(task.exception()) is EndOfTime for task in tasks]
+
+    assert run_same(impl, body) == [True] * 3
+
+
 def test_pending_cancellation_of_the_awaited_future(impl):
     """anyio: TaskInfo.has_pending_cancellation() looks at the waiter's cancelled() as well."""
 
@@ -150,7 +171,7 @@ def test_the_root_task_is_known_by_its_callbacks(impl):
 
 
 def test_a_timeout_takes_its_own_cancellation_back(impl):
-    """async-timeout, aiohttp, redis: cancelling() before and uncancel() after tell whose it was."""
+    """async-timeout, aiohttp: cancelling() before and uncancel() after tell whose it was."""
 
     async def timed_out(outer):
         task = asyncio.current_task()
@@ -173,7 +194,7 @@ def test_a_timeout_takes_its_own_cancellation_back(impl):
 
 
 def test_cancellation_with_a_sentinel_for_a_message(impl):
-    """async-timeout, anyio: the message, any object, comes back as it was given."""
+    """anyio, older async-timeout: the message, any object, comes back as it was given."""
 
     async def body():
         sentinel = object()
@@ -214,7 +235,7 @@ def test_scope_messages_are_found_along_the_chain_of_contexts(impl):
 
 
 def test_a_future_like_object_whose_cancel_says_no(impl):
-    """trio-asyncio, asgiref: cancel() of the awaited future may decline, and the task stays due."""
+    """subclasses of Future: cancel() of the awaited future may decline, and the task stays due."""
 
     class Declining(asyncio.Future):
         def cancel(self, msg=None):
@@ -234,7 +255,7 @@ def test_a_future_like_object_whose_cancel_says_no(impl):
 
 
 def test_shielded_work_goes_on(impl):
-    """asyncpg, aiokafka, asgiref, async-lru: shield() an inner future, await it after all."""
+    """asgiref, async-lru: shield() an inner future, await it after all."""
 
     async def body():
         inner = asyncio.get_running_loop().create_future()

@@ -9,7 +9,7 @@ from interop.running import passes, run_same
 
 
 def test_background_tasks_in_a_set_discard_themselves(impl):
-    """uvicorn, starlette, aiojobs, websockets, discord.py: add_done_callback(tasks.discard)."""
+    """uvicorn, async-lru: add_done_callback(tasks.discard)."""
 
     async def body():
         tasks = set()
@@ -26,7 +26,7 @@ def test_background_tasks_in_a_set_discard_themselves(impl):
 
 
 def test_state_is_kept_beside_a_task_as_long_as_it_lives(impl):
-    """anyio, aiomonitor, greenback, asgiref: WeakKeyDictionary keyed by tasks, and WeakSet."""
+    """anyio, aiomonitor, greenback: WeakKeyDictionary keyed by tasks, and WeakSet."""
 
     async def body():
         states, members = weakref.WeakKeyDictionary(), weakref.WeakSet()
@@ -44,7 +44,7 @@ def test_state_is_kept_beside_a_task_as_long_as_it_lives(impl):
 
 
 def test_the_end_of_a_task_is_told_by_a_weak_reference(impl):
-    """sentry, ddtrace: weakref.ref(task, callback) and weakref.finalize(task, …)."""
+    """anyio TaskInfo, looptime: weakref.ref(task, callback) and weakref.finalize(task, …)."""
 
     async def body():
         told = []
@@ -62,7 +62,7 @@ def test_the_end_of_a_task_is_told_by_a_weak_reference(impl):
 
 
 def test_scoped_objects_are_looked_up_by_the_current_task(impl):
-    """SQLAlchemy async_scoped_session, motor, newrelic: current_task() and its id() as keys."""
+    """SQLAlchemy async_scoped_session, newrelic: current_task() and its id() as keys."""
 
     async def body():
         registry = {}
@@ -83,7 +83,7 @@ def test_scoped_objects_are_looked_up_by_the_current_task(impl):
 
 
 def test_any_attribute_can_be_put_on_a_task(impl):
-    """playwright (`__pw_stack__`), aiotask-context, discord.py: setattr() on tasks."""
+    """playwright (`__pw_stack__`): setattr() on tasks."""
 
     async def body():
         task = asyncio.current_task()
@@ -99,7 +99,7 @@ def test_any_attribute_can_be_put_on_a_task(impl):
 
 
 def test_an_attribute_may_point_back_at_its_task(impl):
-    """distributed, playwright: the cycle of a task and its own attribute is collected."""
+    """playwright: the cycle of a task and its own attribute is collected."""
 
     async def body():
         task = asyncio.create_task(asyncio.sleep(0))
@@ -115,7 +115,7 @@ def test_an_attribute_may_point_back_at_its_task(impl):
 
 
 def test_tasks_are_sorted_and_told_apart(impl):
-    """aiomonitor, dask: sorted(tasks, key=id), names, == and != of two tasks of one coroutine."""
+    """aiomonitor: sorted(tasks, key=id), names, == and != of two tasks of one coroutine."""
 
     async def body():
         tasks = [asyncio.create_task(asyncio.sleep(0), name=f"T{n}") for n in range(3)]
@@ -128,7 +128,7 @@ def test_tasks_are_sorted_and_told_apart(impl):
 
 
 def test_cancelled_errors_are_pickled(impl):
-    """distributed, ray, aioprocessing: errors go to another process, with their message."""
+    """pools of processes: errors go to another process, with their message."""
 
     async def body():
         future = asyncio.get_running_loop().create_future()

@@ -84,7 +84,7 @@ def test_a_factory_that_wraps_the_coroutine_and_makes_the_stock_task(impl, debug
 
 
 def test_a_factory_around_the_factory_that_was_there(impl):
-    """sentry, newrelic: the factory of before is called; the new one is marked by an attribute."""
+    """sentry, aiomonitor: the factory of before is called; the new one is marked."""
 
     async def body():
         loop = asyncio.get_running_loop()
@@ -113,7 +113,7 @@ def test_a_factory_around_the_factory_that_was_there(impl):
 
 
 def test_the_ways_to_make_a_task_are_wrapped(impl, monkeypatch):
-    """opentelemetry, newrelic, ddtrace: create_task(), gather(), wait_for() … are replaced."""
+    """opentelemetry, newrelic, elastic-apm: create_task(), gather(), wait_for() … are replaced."""
 
     async def body():
         calls = []
@@ -234,7 +234,7 @@ def test_specs_and_signatures_of_the_classes(impl):
 
 
 def test_the_classes_in_annotations(impl):
-    """pydantic, fastapi, discord.py: Task[int] and Future[int] are subscribed and taken apart."""
+    """annotations that are evaluated: Task[int] and Future[int] are subscribed and taken apart."""
     import typing
 
     async def body():
@@ -291,7 +291,7 @@ def test_functions_dispatch_on_the_class(impl, request):
 
 
 def test_a_builtin_future_is_a_future_whatever_is_in_force(impl, request):
-    """anyio, tornado: isinstance(x, asyncio.Future), also for what a loop in C made for itself."""
+    """anyio, tornado, motor, looptime: isinstance(x, asyncio.Future), whoever made it."""
     if impl.name == "rust":
         request.applymarker(pytest.mark.xfail(reason="a built-in future is no aioxide.Future"))
 

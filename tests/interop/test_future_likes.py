@@ -55,7 +55,7 @@ class Duck:
 
 @pytest.mark.parametrize("outcome", ["result", ValueError("message"), "cancel"], ids=repr)
 def test_a_task_awaits_a_future_that_only_looks_like_one(impl, outcome):
-    """grpc.aio, cassandra-driver, Cython classes: _asyncio_future_blocking and four methods."""
+    """classes in C and Cython: _asyncio_future_blocking and four methods."""
 
     async def body():
         duck = Duck()
@@ -79,7 +79,7 @@ def test_a_task_awaits_a_future_that_only_looks_like_one(impl, outcome):
 
 
 def test_the_callback_of_a_waiting_task_is_a_callable_with_a_task_behind_it(impl):
-    """aiomonitor, pydevd: `__self__` of the callback in a future is the task that waits."""
+    """debuggers: `__self__` of the callback in a future is the task that waits."""
 
     async def body():
         duck, future = Duck(), asyncio.get_running_loop().create_future()
@@ -103,7 +103,7 @@ def test_the_callback_of_a_waiting_task_is_a_callable_with_a_task_behind_it(impl
 
 
 def test_a_future_driven_by_hand(impl):
-    """trio-asyncio, greenback, asyncio-gevent: send() into __await__(), and wait for what comes."""
+    """greenback, motor (`next(iter(future))`): send() into __await__(), and wait for what comes."""
 
     async def body():
         future = asyncio.get_running_loop().create_future()
@@ -153,7 +153,7 @@ def test_a_foreign_loop_waits_for_a_task_by_a_callback(impl):
 
 
 def test_generators_that_yield_from_a_future(impl):
-    """aiofiles, old Cython: `yield from future.__await__()`, and `yield from future` itself."""
+    """aiofiles, grpc.aio: `yield from future.__await__()`, and `yield from future` itself."""
     import types
 
     @types.coroutine
@@ -174,7 +174,7 @@ def test_generators_that_yield_from_a_future(impl):
 
 
 def test_awaiting_wrappers_with_send_throw_and_close(impl):
-    """aiohttp, aiosqlite, asyncpg: a context manager that passes send() and throw() on."""
+    """aiohttp, aiosqlite, aiofiles: a context manager that passes send() and throw() on."""
 
     class Wrapper:
         def __init__(self, coro):
@@ -211,7 +211,7 @@ def test_awaiting_wrappers_with_send_throw_and_close(impl):
 
 
 def test_the_exception_is_read_without_being_retrieved(impl):
-    """async-lru reads `_exception`, aiohttp and redis exception(): only the second is retrieval."""
+    """async-lru reads `_exception`, others exception(): only the second is retrieval."""
 
     def program(impl):
         reports = []
@@ -229,7 +229,7 @@ def test_the_exception_is_read_without_being_retrieved(impl):
 
 
 def test_reports_are_switched_off(impl):
-    """tornado and aiohttp: `_log_traceback = False` and `_log_destroy_pending = False`."""
+    """tornado, nest_asyncio: `_log_destroy_pending = False`; `_log_traceback` alike."""
 
     def program(impl):
         reports = []
@@ -269,7 +269,7 @@ def test_a_task_that_never_started_is_closed_by_hand(impl):
 
 
 def test_states_are_copied_between_futures(impl):
-    """asgiref, ib_insync and run_in_executor: asyncio's own helpers that chain two futures."""
+    """motor (wrap_future) and run_in_executor: asyncio's own helpers that chain two futures."""
 
     async def body():
         loop = asyncio.get_running_loop()
@@ -312,7 +312,7 @@ def test_results_are_set_on_futures_of_every_kind_alike(impl):
 
 
 def test_futures_without_a_loop_argument(impl):
-    """tornado, janus: `asyncio.Future()` belongs to the loop that runs."""
+    """tornado: `asyncio.Future()` belongs to the loop that runs."""
 
     async def body():
         future = asyncio.Future()

@@ -3,7 +3,7 @@
 import asyncio
 import ctypes
 
-from interop.running import passes, run
+from interop.running import library, passes, run
 
 
 def offset_in(task, object):
@@ -63,3 +63,24 @@ def test_the_offset_is_the_same_for_every_task(impl):
         return len(offsets), None in offsets
 
     assert run(impl, body) == (1, False)
+
+
+def test_greenback_itself(impl, monkeypatch):
+    greenback = library("greenback")
+    # It knows one place for all tasks of a process, and the tests have two kinds.
+    monkeypatch.setattr(greenback._impl, "aio_task_coro_c_offset", None)
+
+    async def body():
+        def synchronous(number):
+            return greenback.await_(asyncio.sleep(0, number))
+
+        async def user(number):
+            await greenback.ensure_portal()
+            await asyncio.sleep(0)
+            return synchronous(number), type(asyncio.current_task()) is impl.Task
+
+        bestowed = asyncio.create_task(user(2))
+        greenback.bestow_portal(bestowed)
+        return await asyncio.gather(user(1), bestowed), greenback.has_portal(bestowed)
+
+    assert run(impl, body)[0] == [(1, True), (2, True)]

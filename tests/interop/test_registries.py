@@ -25,7 +25,7 @@ builtin_tasks_are_elsewhere = pytest.mark.skipif(
 
 @builtin_tasks_are_elsewhere
 def test_tasks_are_in_the_private_sets(impl):
-    """ddtrace, echion: asyncio.tasks._all_tasks, _scheduled_tasks and _eager_tasks."""
+    """ddtrace: asyncio.tasks._all_tasks, _scheduled_tasks and _eager_tasks."""
 
     async def body():
         task = asyncio.create_task(asyncio.sleep(0))
@@ -62,7 +62,7 @@ def named(body):
 
 
 def test_a_task_of_another_maker_takes_part(impl):
-    """trio-asyncio, gevent bridges: _register_task(), _enter_task(), _leave_task() by hand."""
+    """third-party tasks: _register_task(), _enter_task(), _leave_task() by hand."""
 
     class Stranger:
         def __init__(self, loop):
@@ -109,7 +109,7 @@ def test_the_current_task_is_swapped(impl):
 
 
 def test_frames_of_suspended_tasks(impl):
-    """scalene, yappi, pyleak: get_coro(), then cr_await and cr_frame down to the bottom."""
+    """scalene: get_coro(), then cr_await and cr_frame down to the bottom."""
 
     async def bottom(future):
         await future
@@ -135,7 +135,7 @@ def test_frames_of_suspended_tasks(impl):
 
 
 def test_stacks_are_printed(impl):
-    """aiomonitor, aiodebug, faulthandler-like signal handlers: print_stack(file=…) of all tasks."""
+    """aiomonitor, signal handlers: print_stack(file=…) of all tasks."""
     import io
 
     async def body():
@@ -152,7 +152,7 @@ def test_stacks_are_printed(impl):
 
 
 def test_the_loop_of_a_thread_is_found_in_its_frames(impl):
-    """scalene, py-spy-like samplers: a frame called `_run_once` whose `self` is a loop."""
+    """scalene: a frame called `_run_once` whose `self` is a loop."""
 
     async def body():
         found = []
@@ -219,7 +219,7 @@ def test_leftover_tasks_are_cancelled_at_the_end(impl):
 
 
 def test_contexts_tell_profilers_which_task_runs(impl):
-    """yappi, viztracer, structlog: id(current_task()) or a context variable, at each call."""
+    """profilers: current_task() or a context variable, at each call."""
 
     async def body():
         calls = []
