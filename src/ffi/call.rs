@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple};
 
 use super::error::take_raised;
-use super::unwind::{PyObject_VectorcallMethod, hang_if_ended};
+use super::unwind::{PyObject_Vectorcall, PyObject_VectorcallMethod, hang_if_ended};
 
 /// At most this many positional arguments: a receiver and two more.
 const MOST_ARGUMENTS: usize = 3;
@@ -73,6 +73,22 @@ pub(crate) fn call_in_context<'py>(
             names.as_ptr(),
         );
         Bound::from_owned_ptr_or_err(py, answer)
+    }
+}
+
+/// `callable(argument)`
+pub(crate) fn call_one<'py>(
+    callable: &Bound<'py, PyAny>,
+    argument: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let stack = [ptr::null_mut(), argument.as_ptr()];
+    // SAFETY: attached; one borrowed argument behind a place that the callee may use.
+    unsafe {
+        let count = 1 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+        let answer = hang_if_ended(|| {
+            PyObject_Vectorcall(callable.as_ptr(), stack.as_ptr().add(1), count, ptr::null_mut())
+        });
+        Bound::from_owned_ptr_or_err(callable.py(), answer)
     }
 }
 

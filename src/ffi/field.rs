@@ -38,6 +38,17 @@ impl<T> Field<T> {
         self.replace(py, T::default())
     }
 
+    /// Changes the value. Should `change` get back here, it finds the default in its place.
+    pub(crate) fn alter<R>(&self, py: Python<'_>, change: impl FnOnce(&mut T) -> R) -> R
+    where
+        T: Default,
+    {
+        let mut value = self.take(py);
+        let answer = change(&mut value);
+        drop(self.replace(py, value)); // the default: nothing that runs code when it goes
+        answer
+    }
+
     pub(crate) fn get(&self, _py: Python<'_>) -> T
     where
         T: Copy,

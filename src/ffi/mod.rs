@@ -3,7 +3,9 @@
 //! The other modules hold Python objects in [`Field`]s and speak to the interpreter through PyO3 and
 //! through what is exported here; `unsafe` ends at this border.
 
+mod alive;
 mod call;
+mod class;
 mod construct;
 mod context;
 mod coroutine;
@@ -12,11 +14,15 @@ mod error;
 mod field;
 mod function;
 mod interpreter;
+mod iterate;
+mod queue;
 mod unwind;
 
+pub(crate) use alive::{AliveList, Links, Listed, alive, join_list, leave_list};
 pub(crate) use call::{
-    call_in_context, call_method_in_context, call_method_or_take_raised, same_or_equal,
+    call_in_context, call_method_in_context, call_method_or_take_raised, call_one, same_or_equal,
 };
+pub(crate) use class::{attribute, attributes_of, is_unshared, member_of, version_of};
 pub(crate) use construct::{Arguments, Construct, Signature, install_constructor};
 pub(crate) use context::{EnteredContext, copy_current_context, is_context};
 pub(crate) use coroutine::{Progress, is_generator, is_native_coroutine, send, throw};
@@ -26,7 +32,7 @@ pub(crate) use error::{
     traceback_of, unraisable,
 };
 pub(crate) use field::{Field, SharedField, Traverse};
-pub(crate) use function::{
-    HiddenMethod, function_of_method, has_own_attributes, implementation_of,
-};
+pub(crate) use function::{Body, Function, has_own_attributes, implementation_of};
 pub(crate) use interpreter::is_main_interpreter;
+pub(crate) use iterate::{Advance, Iterate, Spare, install_awaiting};
+pub(crate) use queue::{Deque, DequeClass};

@@ -18,6 +18,12 @@ unsafe extern "C-unwind" {
         argument: *mut ffi::PyObject,
         result: *mut *mut ffi::PyObject,
     ) -> ffi::PySendResult;
+    pub(super) fn PyObject_Vectorcall(
+        callable: *mut ffi::PyObject,
+        arguments: *const *mut ffi::PyObject,
+        flagged_count: usize,
+        names: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject;
     pub(super) fn PyObject_VectorcallMethod(
         name: *mut ffi::PyObject,
         arguments: *const *mut ffi::PyObject,
