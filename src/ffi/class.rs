@@ -1,8 +1,11 @@
 //! What a class and an object have at the moment, read without running any of their code.
 
+use std::ptr;
+
+use pyo3::PyClass;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyString;
 
 unsafe extern "C" {
     /// As `type.__getattribute__` looks, without binding; PyO3 does not declare it.
@@ -10,6 +13,18 @@ unsafe extern "C" {
         class: *mut ffi::PyTypeObject,
         name: *mut ffi::PyObject,
     ) -> *mut ffi::PyObject;
+    /// As `object.__getattribute__`; nor this one, nor the next.
+    fn _PyObject_GenericGetAttrWithDict(
+        object: *mut ffi::PyObject,
+        name: *mut ffi::PyObject,
+        dict: *mut ffi::PyObject,
+        quiet: std::ffi::c_int,
+    ) -> *mut ffi::PyObject;
+    fn _PyObject_GetMethod(
+        object: *mut ffi::PyObject,
+        name: *mut ffi::PyObject,
+        method: *mut *mut ffi::PyObject,
+    ) -> std::ffi::c_int;
 }
 
 /// A number that the class gives up as soon as it or one of its bases is changed, and never takes
@@ -28,25 +43,36 @@ pub(crate) fn member_of<'py>(
     unsafe { Bound::from_borrowed_ptr_or_opt(name.py(), _PyType_Lookup(class, name.as_ptr())) }
 }
 
-/// `object.__dict__`, of an object of a class written in Python that defines none of its own.
-pub(crate) fn attributes_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
-    // SAFETY: attached; the answer is an owned reference to the dict, or NULL with an exception set.
+/// `object.name`, None if there is no such attribute: for objects whose class finds attributes as
+/// `object` does. It leaves the object's `__dict__` unmade where it is.
+pub(crate) fn attribute_of<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
+    let (object, py) = (object.as_ptr(), object.py());
+    // SAFETY: attached; told to keep quiet about what is missing, the function answers an owned
+    // reference or NULL. What a property could have raised is no exception to go on with.
     unsafe {
-        let dict = ffi::PyObject_GenericGetDict(object.as_ptr(), std::ptr::null_mut());
-        Ok(Bound::from_owned_ptr_or_err(object.py(), dict)?.cast_into_unchecked())
+        let value = _PyObject_GenericGetAttrWithDict(object, name.as_ptr(), ptr::null_mut(), 1);
+        if value.is_null() {
+            ffi::PyErr_Clear();
+        }
+        Bound::from_owned_ptr_or_opt(py, value)
     }
 }
 
-/// `attributes.get(name)`
-pub(crate) fn attribute<'a, 'py>(
-    attributes: &'a Bound<'py, PyDict>,
+/// The function that `object.name()` would call: that of the class, unless the object has one of its
+/// own.
+pub(crate) fn method_of<'py>(
+    object: &Bound<'py, PyAny>,
     name: &Bound<'py, PyString>,
-) -> Option<Borrowed<'a, 'py, PyAny>> {
-    // SAFETY: attached; comparing names runs no code, so the answer is a reference that the dict
-    // keeps alive until it is changed, or NULL without an exception.
+) -> PyResult<Bound<'py, PyAny>> {
+    let mut method = ptr::null_mut();
+    // SAFETY: attached; the answer is an owned reference, bound already or not, or NULL with an
+    // exception set.
     unsafe {
-        let value = ffi::PyDict_GetItemWithError(attributes.as_ptr(), name.as_ptr());
-        Borrowed::from_ptr_or_opt(attributes.py(), value)
+        _PyObject_GetMethod(object.as_ptr(), name.as_ptr(), &raw mut method);
+        Bound::from_owned_ptr_or_err(object.py(), method)
     }
 }
 
@@ -54,4 +80,16 @@ pub(crate) fn attribute<'a, 'py>(
 pub(crate) fn is_unshared<T>(object: &Bound<'_, T>) -> bool {
     // SAFETY: attached; the object is valid.
     unsafe { ffi::Py_REFCNT(object.as_ptr()) == 1 }
+}
+
+/// Has the garbage collector look at an object that it was told to leave out, as at a new one.
+pub(crate) fn track<T: PyClass>(object: &Bound<'_, T>) {
+    // SAFETY: attached; the class is one that the collector may look at, and the object not tracked.
+    unsafe { ffi::PyObject_GC_Track(object.as_ptr().cast()) };
+}
+
+/// Has the garbage collector leave out an object, which must not hold anything meanwhile.
+pub(crate) fn untrack<T: PyClass>(object: &Bound<'_, T>) {
+    // SAFETY: attached; the class is one that the collector may look at.
+    unsafe { ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) };
 }

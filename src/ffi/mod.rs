@@ -22,7 +22,9 @@ pub(crate) use alive::{AliveList, Links, Listed, alive, join_list, leave_list};
 pub(crate) use call::{
     call_in_context, call_method_in_context, call_method_or_take_raised, call_one, same_or_equal,
 };
-pub(crate) use class::{attribute, attributes_of, is_unshared, member_of, version_of};
+pub(crate) use class::{
+    attribute_of, is_unshared, member_of, method_of, track, untrack, version_of,
+};
 pub(crate) use construct::{Arguments, Construct, Signature, install_constructor};
 pub(crate) use context::{EnteredContext, copy_current_context, is_context};
 pub(crate) use coroutine::{Progress, is_generator, is_native_coroutine, send, throw};

@@ -20,7 +20,7 @@ use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::ready::Ready;
-use super::stock;
+use super::stock::{self, Watched};
 use crate::ffi::{self, Deque, Field, SharedField, Traverse};
 
 /// How many passes of a loop are run as one, at most: then it looks for signals again.
@@ -38,6 +38,8 @@ pub(crate) struct Batch {
     /// Tells it from all others, also from those it was before.
     serial: Field<u64>,
     cancelled: Field<bool>,
+    /// What was run already and is still asked about.
+    shown: Field<Option<Ready>>,
 }
 
 /// The batch that is run in this thread: in which queue, and which batch it has begun there.
@@ -99,13 +101,18 @@ impl Batch {
             work: Field::new(VecDeque::new()),
             serial: Field::new(0),
             cancelled: Field::new(false),
+            shown: Field::new(None),
         }
     }
 
     /// One that nobody holds any more.
     fn spare(py: Python<'_>) -> Option<Bound<'_, Self>> {
         let batch = SPARE.alter(py, Vec::pop)?.into_bound(py);
-        ffi::is_unshared(&batch).then_some(batch)
+        if !ffi::is_unshared(&batch) {
+            return None;
+        }
+        ffi::track(&batch);
+        Some(batch)
     }
 
     /// Keeps a batch that has been run, to be used again when nobody holds it any more.
@@ -113,6 +120,8 @@ impl Batch {
         let py = this.py();
         this.get().serial.set(py, 0);
         this.get().event_loop.clear(py);
+        // Not while it holds nothing: and with what it will hold it is a new object to the collector.
+        ffi::untrack(this);
         SPARE.alter(py, |spare| {
             if spare.len() < MOST_SPARE {
                 spare.push(this.clone().unbind());
@@ -141,25 +150,34 @@ impl Batch {
 
     /// The first piece of work, to look at.
     fn first(&self, py: Python<'_>) -> Option<Ready> {
-        self.work.alter(py, |work| work.front().map(|ready| ready.clone_ref(py)))
+        let copy = |ready: &Ready| ready.clone_ref(py);
+        let first = self.work.alter(py, |work| work.front().map(copy));
+        first.or_else(|| self.shown.alter(py, |shown| shown.as_ref().map(copy)))
     }
 
     /// Runs this batch, and then the next ones as long as the loop would do nothing else.
     fn run(this: &Bound<'_, Self>) -> PyResult<()> {
         let py = this.py();
         let Some(event_loop) = this.get().event_loop.bound(py) else { return Ok(()) };
+        let mut watched = None;
         let mut batch = this.clone();
         for passes_left in (0..MOST_PASSES).rev() {
-            let (Some(queue), debug) = stock::queue_and_debug(&event_loop)? else {
+            let Some(queue) = stock::ready_queue(&event_loop) else {
                 return batch.get().run_alone(&event_loop);
             };
-            if debug {
+            if stock::is_in_debug_mode(&event_loop) {
                 return batch.get().run_in_debug_mode(&event_loop, &queue);
             }
             let pass = Pass::begin(&queue);
             Self::run_pass(&batch, &event_loop, &queue)?;
             let next = pass.end();
-            if passes_left == 0 || queue.len() != 1 || !stock::is_otherwise_idle(&event_loop)? {
+            if passes_left == 0 || next == 0 || queue.len() != 1 {
+                break;
+            }
+            if watched.is_none() {
+                watched = Watched::by(&event_loop)?;
+            }
+            if !watched.as_ref().is_some_and(Watched::is_nothing) {
                 break;
             }
             match queue.first().map(Bound::cast_into_exact::<Self>) {
@@ -179,30 +197,33 @@ impl Batch {
     ) -> PyResult<()> {
         let py = this.py();
         let batch = this.get();
-        let in_front = |queue: &Deque<'_>| queue.first().is_some_and(|first| first.is(this));
+        let is_in_front = || queue.first().is_some_and(|first| first.is(this));
         let several = batch.len(py) > 1;
         if several {
             queue.append_left(this.as_any())?;
         }
-        let mut outcome = Ok(());
         while let Some((ready, left)) = batch.next(py) {
-            outcome = ready.run(event_loop);
-            drop(ready);
-            if left == 0 || outcome.is_err() || !in_front(queue) {
-                break;
+            let outcome = ready.run(event_loop);
+            if outcome.is_err() {
+                batch.note_shown(py, ready);
+            } else {
+                drop(ready);
             }
-            if stock::queue_and_debug(event_loop)?.1 {
+            // Somebody else may have run, or dropped, what was left.
+            let in_front = several && is_in_front();
+            if in_front && (left == 0 || outcome.is_err() || stock::is_in_debug_mode(event_loop)) {
                 queue.pop_left()?;
-                return batch.put_back_one_by_one(event_loop, queue);
+                batch.put_back_one_by_one(event_loop, queue)?;
+            }
+            outcome?;
+            if !in_front {
+                break;
             }
         }
         if batch.len(py) == 0 {
-            if several && in_front(queue) {
-                queue.pop_left()?;
-            }
             Self::keep(this);
         }
-        outcome
+        Ok(())
     }
 
     /// In debug mode a loop times its entries: each piece of work becomes one.
@@ -213,8 +234,13 @@ impl Batch {
         }
         let Some((ready, _)) = self.next(py) else { return Ok(()) };
         let outcome = ready.run(event_loop);
-        self.add(py, ready); // the loop may want to show what took so long
+        self.note_shown(py, ready);
         outcome
+    }
+
+    /// Keeps what was run, for the loop to show what took so long or what has left it.
+    fn note_shown(&self, py: Python<'_>, ready: Ready) {
+        drop(self.shown.replace(py, Some(ready)));
     }
 
     /// Puts what is left in front of the queue, each piece of work in a batch of its own.
@@ -323,12 +349,19 @@ impl Batch {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.event_loop.traverse(&visit)?;
-        self.work.traverse(&visit)
+        self.work.traverse(&visit)?;
+        self.shown.traverse(&visit)
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        drop(self.work.take(py));
+        drop((self.work.take(py), self.shown.take(py)));
         self.event_loop.clear(py);
+    }
+}
+
+impl Traverse for Option<Ready> {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.as_ref().map_or(Ok(()), |ready| ready.traverse(visit))
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> 
     let context = ready.context(py)?;
     // Whatever else was given as a context has a `run()` of its own.
     if ffi::is_context(&context)
-        && let Some(queue) = stock::queue_of(event_loop)?
+        && let Some(queue) = stock::queue_to_append_to(event_loop)?
     {
         return batch::push(&queue, event_loop, ready);
     }

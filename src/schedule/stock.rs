@@ -48,18 +48,11 @@ impl Stock {
         })
     }
 
-    /// The attributes of a loop that is known.
-    fn attributes<'py>(
-        &self,
-        event_loop: &Bound<'py, PyAny>,
-    ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let Some(class) = self.loops.iter().find(|class| class.is_class_of(event_loop)) else {
-            return Ok(None);
-        };
-        if !class.is_unchanged(event_loop.py()) || !self.handle.is_unchanged(event_loop.py()) {
-            return Ok(None);
-        }
-        ffi::attributes_of(event_loop).map(Some)
+    /// The class of a loop, if it is a stock one and works as it did.
+    fn class_of(&self, event_loop: &Bound<'_, PyAny>) -> Option<&KnownClass> {
+        let py = event_loop.py();
+        let class = self.loops.iter().find(|class| class.is_class_of(event_loop))?;
+        (class.is_unchanged(py) && self.handle.is_unchanged(py)).then_some(class)
     }
 }
 
@@ -91,6 +84,7 @@ impl KnownClass {
         object.get_type_ptr().cast() == self.class.as_ptr()
     }
 
+    /// Whether the methods of the class are what they were.
     fn is_unchanged(&self, py: Python<'_>) -> bool {
         let class = self.class.bind(py).as_type_ptr();
         let version = ffi::version_of(class);
@@ -104,82 +98,99 @@ impl KnownClass {
         self.version.set(py, if unchanged { ffi::version_of(class) } else { 0 });
         unchanged
     }
+
+    /// Whether a call of this method on the object runs what the class had at first.
+    fn has_method(&self, object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+        let method = ffi::method_of(object, name)?;
+        Ok(self.methods.iter().any(|(known, first)| known.is(name) && first.is(&method)))
+    }
 }
 
 fn stock() -> &'static Stock {
     STOCK.get().expect("filled when the module is made")
 }
 
-fn is_false(attributes: &Bound<'_, PyDict>, name: &Bound<'_, PyString>) -> bool {
-    ffi::attribute(attributes, name).is_some_and(|value| value.is(PyBool::new(value.py(), false)))
+fn is_false(event_loop: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> bool {
+    let value = ffi::attribute_of(event_loop, name);
+    value.is_some_and(|value| value.is(PyBool::new(value.py(), false)))
+}
+
+/// Whether a stock loop is in debug mode.
+pub(super) fn is_in_debug_mode(event_loop: &Bound<'_, PyAny>) -> bool {
+    !is_false(event_loop, intern!(event_loop.py(), "_debug"))
+}
+
+/// What is ready on a stock loop; None if somebody has given it another kind of queue.
+pub(super) fn ready_queue<'py>(event_loop: &Bound<'py, PyAny>) -> Option<Deque<'py>> {
+    let queue = ffi::attribute_of(event_loop, intern!(event_loop.py(), "_ready"))?;
+    stock().deque.cast(queue)
 }
 
 /// The queue of a stock loop, if `call_soon()` would do nothing but append to it: the loop is not in
 /// debug mode and not closed. Like `call_soon()` itself this does not look at which thread it is in:
 /// debug mode does that.
-pub(super) fn queue_of<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Deque<'py>>> {
+pub(super) fn queue_to_append_to<'py>(
+    event_loop: &Bound<'py, PyAny>,
+) -> PyResult<Option<Deque<'py>>> {
     let py = event_loop.py();
-    let stock = stock();
-    let Some(attributes) = stock.attributes(event_loop)? else { return Ok(None) };
-    if ffi::attribute(&attributes, intern!(py, "call_soon")).is_some()
-        || !is_false(&attributes, intern!(py, "_debug"))
-        || !is_false(&attributes, intern!(py, "_closed"))
+    let Some(class) = stock().class_of(event_loop) else { return Ok(None) };
+    if !class.has_method(event_loop, intern!(py, "call_soon"))?
+        || is_in_debug_mode(event_loop)
+        || !is_false(event_loop, intern!(py, "_closed"))
     {
         return Ok(None);
     }
-    let queue = ffi::attribute(&attributes, intern!(py, "_ready"));
-    Ok(queue.and_then(|queue| stock.deque.cast(queue.to_owned())))
-}
-
-/// The queue and whether the loop is in debug mode, of a loop that `queue_of` knew.
-pub(super) fn queue_and_debug<'py>(
-    event_loop: &Bound<'py, PyAny>,
-) -> PyResult<(Option<Deque<'py>>, bool)> {
-    let py = event_loop.py();
-    let attributes = ffi::attributes_of(event_loop)?;
-    let queue = ffi::attribute(&attributes, intern!(py, "_ready"));
-    let queue = queue.and_then(|queue| stock().deque.cast(queue.to_owned()));
-    Ok((queue, !is_false(&attributes, intern!(py, "_debug"))))
+    Ok(ready_queue(event_loop))
 }
 
 /// `loop.get_debug()`
 pub(crate) fn debug_of(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let py = event_loop.py();
-    let name = intern!(py, "get_debug");
-    if let Some(attributes) = stock().attributes(event_loop)?
-        && ffi::attribute(&attributes, name).is_none()
-        && is_false(&attributes, intern!(py, "_debug"))
+    let name = intern!(event_loop.py(), "get_debug");
+    if let Some(class) = stock().class_of(event_loop)
+        && class.has_method(event_loop, name)?
+        && !is_in_debug_mode(event_loop)
     {
         return Ok(false);
     }
     event_loop.call_method0(name)?.is_truthy()
 }
 
-/// Whether the loop would come back for what is in its queue at once and for nothing else: it does
-/// not stop, no timer runs, and it watches no file but its own pipe.
-pub(super) fn is_otherwise_idle(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let py = event_loop.py();
-    let stock = stock();
-    let Some(attributes) = stock.attributes(event_loop)? else { return Ok(false) };
-    if !is_false(&attributes, intern!(py, "_stopping"))
-        || !is_false(&attributes, intern!(py, "_debug"))
-        || ffi::attribute(&attributes, intern!(py, "_run_once")).is_some()
-    {
-        return Ok(false);
+/// What keeps a stock loop from coming back at once for what is ready: timers and files.
+pub(super) struct Watched<'py> {
+    event_loop: Bound<'py, PyAny>,
+    timers: Bound<'py, PyList>,
+    files: Bound<'py, PyDict>,
+}
+
+impl<'py> Watched<'py> {
+    /// None where that cannot be known.
+    pub(super) fn by(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Self>> {
+        let py = event_loop.py();
+        let stock = stock();
+        let attribute = |name| ffi::attribute_of(event_loop, name);
+        let Some(class) = stock.class_of(event_loop) else { return Ok(None) };
+        let Some(selector) = attribute(intern!(py, "_selector")) else { return Ok(None) };
+        if !class.has_method(event_loop, intern!(py, "_run_once"))?
+            || !stock.selector.is_class_of(&selector)
+            || !stock.selector.is_unchanged(py)
+            || !stock.selector.has_method(&selector, intern!(py, "select"))?
+        {
+            return Ok(None);
+        }
+        let timers = attribute(intern!(py, "_scheduled")).map(Bound::cast_into_exact);
+        let files = ffi::attribute_of(&selector, intern!(py, "_fd_to_key"));
+        let files = files.map(Bound::cast_into_exact);
+        let (Some(Ok(timers)), Some(Ok(files))) = (timers, files) else { return Ok(None) };
+        Ok(Some(Self { event_loop: event_loop.clone(), timers, files }))
     }
-    let timers = ffi::attribute(&attributes, intern!(py, "_scheduled"));
-    if !timers.is_some_and(|timers| timers.cast::<PyList>().is_ok_and(|timers| timers.is_empty())) {
-        return Ok(false);
+
+    /// Whether the loop would come back at once and for nothing else: no timer runs, it watches no
+    /// file but its own pipe, and it has not been told to stop.
+    pub(super) fn is_nothing(&self) -> bool {
+        let stopping = intern!(self.event_loop.py(), "_stopping");
+        self.timers.is_empty()
+            && self.files.len() == 1
+            && stock().class_of(&self.event_loop).is_some()
+            && is_false(&self.event_loop, stopping)
     }
-    let Some(selector) = ffi::attribute(&attributes, intern!(py, "_selector")) else {
-        return Ok(false);
-    };
-    let selector = selector.to_owned();
-    if !stock.selector.is_class_of(&selector) || !stock.selector.is_unchanged(py) {
-        return Ok(false);
-    }
-    let attributes = ffi::attributes_of(&selector)?;
-    let files = ffi::attribute(&attributes, intern!(py, "_fd_to_key"));
-    Ok(ffi::attribute(&attributes, intern!(py, "select")).is_none()
-        && files.is_some_and(|files| files.cast::<PyDict>().is_ok_and(|files| files.len() == 1)))
 }
