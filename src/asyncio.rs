@@ -27,26 +27,18 @@ pub(crate) struct Asyncio {
     pub(crate) get_event_loop: Py<PyAny>,
     pub(crate) enter_task: Py<PyAny>,
     pub(crate) leave_task: Py<PyAny>,
-    pub(crate) register_task: Py<PyAny>,
     /// Loops and the tasks that run on them; the dict that `_enter_task` writes to.
     #[cfg(not(Py_3_14))]
     pub(crate) current_tasks: Py<PyDict>,
     #[cfg(Py_3_12)]
     pub(crate) swap_current_task: Py<PyAny>,
-    /// On 3.11, which has no eager tasks, these two are for tasks of every kind.
-    pub(crate) register_eager_task: Py<PyAny>,
-    pub(crate) unregister_eager_task: Py<PyAny>,
     #[cfg(not(Py_3_12))]
     pub(crate) current_task: Py<PyAny>,
     #[cfg(Py_3_14)]
     pub(crate) future_add_to_awaited_by: Py<PyAny>,
     #[cfg(Py_3_14)]
     pub(crate) future_discard_from_awaited_by: Py<PyAny>,
-    /// The exact classes of asyncio's own loops on this platform, and their `call_soon`.
-    pub(crate) stock_loops: Vec<Py<PyAny>>,
-    pub(crate) stock_call_soon: Py<PyAny>,
     pub(crate) handle_class: Py<PyAny>,
-    pub(crate) handle_run: Py<PyAny>,
     pub(crate) format_callback_source: Py<PyAny>,
     /// `object.__class__`, the descriptor that assigns to it.
     pub(crate) class_descriptor: Py<PyAny>,
@@ -85,11 +77,6 @@ impl Asyncio {
         let find = |module: &str, name: &str| -> PyResult<Py<PyAny>> {
             PyModule::import(py, module)?.getattr(name).map(Bound::unbind)
         };
-        let (register_eager, unregister_eager) = if cfg!(Py_3_12) {
-            ("_register_eager_task", "_unregister_eager_task")
-        } else {
-            ("_register_task", "_unregister_task")
-        };
         let get_event_loop = if cfg!(Py_3_12) { "get_event_loop" } else { "_get_event_loop" };
         Ok(Self {
             future_class: find("_asyncio", "Future")?,
@@ -108,32 +95,17 @@ impl Asyncio {
             get_event_loop: find("_asyncio", get_event_loop)?,
             enter_task: find("_asyncio", "_enter_task")?,
             leave_task: find("_asyncio", "_leave_task")?,
-            register_task: find("_asyncio", "_register_task")?,
             #[cfg(not(Py_3_14))]
             current_tasks: find("_asyncio", "_current_tasks")?.extract(py)?,
             #[cfg(Py_3_12)]
             swap_current_task: find("_asyncio", "_swap_current_task")?,
-            register_eager_task: find("_asyncio", register_eager)?,
-            unregister_eager_task: find("_asyncio", unregister_eager)?,
             #[cfg(not(Py_3_12))]
             current_task: find("asyncio.tasks", "current_task")?,
             #[cfg(Py_3_14)]
             future_add_to_awaited_by: find("_asyncio", "future_add_to_awaited_by")?,
             #[cfg(Py_3_14)]
             future_discard_from_awaited_by: find("_asyncio", "future_discard_from_awaited_by")?,
-            stock_loops: ["SelectorEventLoop", "ProactorEventLoop"]
-                .iter()
-                .filter_map(|name| find("asyncio", name).ok())
-                .collect(),
-            stock_call_soon: PyModule::import(py, "asyncio.base_events")?
-                .getattr("BaseEventLoop")?
-                .getattr("call_soon")?
-                .unbind(),
             handle_class: find("asyncio.events", "Handle")?,
-            handle_run: PyModule::import(py, "asyncio.events")?
-                .getattr("Handle")?
-                .getattr("_run")?
-                .unbind(),
             format_callback_source: find("asyncio.format_helpers", "_format_callback_source")?,
             class_descriptor: py
                 .get_type::<PyAny>()

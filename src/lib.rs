@@ -34,7 +34,7 @@ pub mod _core {
     #[pymodule_export]
     use crate::future::awaited_by::{future_add_to_awaited_by, future_discard_from_awaited_by};
     #[pymodule_export]
-    use crate::registry::counts;
+    use crate::registry::{counts, register, registered_tasks, unregister};
     #[pymodule_export]
     use crate::task::Task;
 
@@ -51,6 +51,7 @@ pub mod _core {
             return Err(PyImportError::new_err("aioxide does not support sub-interpreters"));
         }
         crate::asyncio::look_up(py)?;
+        crate::schedule::look_up(py)?;
         crate::task::prepare(py)
     }
 }

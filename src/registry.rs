@@ -1,8 +1,9 @@
 //! Which task runs, which tasks there are, how they are numbered and counted.
 //!
-//! The current task and the set of all tasks are those of asyncio, reached through the functions
-//! that its documentation names for third-party tasks ("Extending", "Task lifetime support"): so
-//! built-in and Rust tasks see each other in one loop.
+//! The current task is that of asyncio, reached through the functions that its documentation names for
+//! third-party tasks ("Extending", "Task lifetime support"): so built-in and Rust tasks see each other
+//! in one loop. All tasks are a list of ours, which asyncio's set shows, too
+//! (`python/aioxide/registry.py`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,6 +11,7 @@ use pyo3::prelude::*;
 
 use crate::asyncio::asyncio;
 use crate::ffi::{self, fault};
+use crate::task::Task;
 
 /// A task that has been made the current one of its loop, until it leaves.
 pub(crate) struct CurrentTask<'py> {
@@ -96,19 +98,28 @@ pub(crate) fn swap_current_task<'py>(
     }
 }
 
-/// Makes the task known to `asyncio.all_tasks()`, which holds it weakly.
-pub(crate) fn register(task: &Bound<'_, PyAny>) -> PyResult<()> {
-    ffi::call(asyncio(task.py()).register_task.bind(task.py()), &[task]).map(drop)
+/// Makes the task known to `asyncio.all_tasks()`, which does not keep it alive.
+///
+/// Its name in Python is for asyncio's own `_register_task()`.
+#[pyfunction]
+#[pyo3(name = "register_task", signature = (task, /))]
+pub(crate) fn register(task: &Bound<'_, Task>) {
+    ffi::join_list(task);
 }
 
-/// Makes a task known while its first step runs, before anybody knows whether it outlives that.
-pub(crate) fn register_eager(task: &Bound<'_, PyAny>) -> PyResult<()> {
-    ffi::call(asyncio(task.py()).register_eager_task.bind(task.py()), &[task]).map(drop)
+/// Makes the task unknown again.
+#[pyfunction]
+#[pyo3(name = "unregister_task", signature = (task, /))]
+pub(crate) fn unregister(task: &Bound<'_, Task>) {
+    ffi::leave_list(task.as_borrowed());
 }
 
-/// Ends what `register_eager` began.
-pub(crate) fn unregister_eager(task: &Bound<'_, PyAny>) -> PyResult<()> {
-    ffi::call(asyncio(task.py()).unregister_eager_task.bind(task.py()), &[task]).map(drop)
+/// The tasks that are registered, but for some that are done.
+#[pyfunction]
+pub(crate) fn registered_tasks(py: Python<'_>) -> Vec<Bound<'_, Task>> {
+    let mut tasks = ffi::alive::<Task>(py);
+    tasks.retain(|task| !Task::is_surely_done(task));
+    tasks
 }
 
 static NAMES: AtomicU64 = AtomicU64::new(0);

@@ -122,12 +122,13 @@ def test_handles_show_the_task_and_not_the_step(impl):
             task = impl.Task(waiting(future), loop=loop, name="T")
             (step,) = loop._ready
             seen = [step._callback.__self__ is task]
+            # The very function that the warning is made with.
+            shown = [asyncio.base_events._format_handle(step)]
             run_passes(loop)
             future.set_result(None)
             (wakeup,) = loop._ready
             seen.append(wakeup._callback.__self__ is task)
-            # The very function that the warning is made with.
-            shown = [asyncio.base_events._format_handle(handle) for handle in (step, wakeup)]
+            shown.append(asyncio.base_events._format_handle(wakeup))
             run_passes(loop)
             return seen, ending(task), [normalised(text) for text in shown]
 

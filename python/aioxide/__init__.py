@@ -9,6 +9,7 @@ runs a program that knows nothing of all this.
 
 from typing import NamedTuple
 
+from aioxide import registry
 from aioxide._core import Future, Task, __version__, counts
 from aioxide.factories import eager_task_factory, task_factory
 from aioxide.install import install, installed, uninstall
@@ -27,6 +28,9 @@ __all__ = [
     "task_factory",
     "uninstall",
 ]
+
+
+registry.share()
 
 
 class Stats(NamedTuple):

@@ -32,6 +32,10 @@ pub(crate) trait Lifecycle: PyClass<Frozen = True> + Sync {
     /// Runs once, before the object is taken apart, and may make it live on (PEP 442).
     fn finalise(this: &Bound<'_, Self>);
 
+    /// Takes a dying object out of where it is known without being held. No reference to it may be
+    /// made any more.
+    fn leave(this: Borrowed<'_, '_, Self>);
+
     /// Moves the Python objects that are held to `queue`, dropping none of them. The object is dying:
     /// no reference to it may be made.
     fn unload(this: &Bound<'_, Self>, queue: &mut Vec<Py<PyAny>>);
@@ -87,12 +91,13 @@ unsafe extern "C" fn dealloc<T: Lifecycle>(object: *mut ffi::PyObject) {
         if exact && ffi::PyObject_CallFinalizerFromDealloc(object) < 0 {
             return; // the finaliser made the object live on
         }
+        // Borrowed, so that the count of the dying object stays at zero.
+        let this = Borrowed::from_ptr(py, object).cast_unchecked::<T>();
+        T::leave(this);
         ffi::PyObject_GC_UnTrack(object.cast());
         ffi::PyObject_ClearWeakRefs(object);
         let original = *T::original_dealloc().get(py).expect("set when the slot was");
         if NESTED.get() >= DEEPEST {
-            // Borrowed, so that the count of the dying object stays at zero.
-            let this = Borrowed::from_ptr(py, object).cast_unchecked::<T>();
             // Without a queue (its thread is ending) the object is taken apart as deep as it goes.
             let _ = QUEUE.try_with(|queue| T::unload(&this, &mut queue.borrow_mut()));
         }

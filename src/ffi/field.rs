@@ -40,6 +40,18 @@ impl<T> Field<T> {
         self.replace(py, T::default())
     }
 
+    /// Changes the value. Should `change` get back here, it finds the default in its place.
+    #[cfg_attr(feature = "fault-injection", track_caller)]
+    pub(crate) fn alter<R>(&self, py: Python<'_>, change: impl FnOnce(&mut T) -> R) -> R
+    where
+        T: Default,
+    {
+        let mut value = self.take(py);
+        let answer = change(&mut value);
+        drop(self.replace(py, value)); // the default: nothing that runs code when it goes
+        answer
+    }
+
     #[cfg_attr(feature = "fault-injection", track_caller)]
     pub(crate) fn get(&self, _py: Python<'_>) -> T
     where

@@ -1,47 +1,99 @@
-//! Functions that the loop calls, bound to a task: methods that Python code cannot look up.
+//! Functions that the loop calls, bound to a task.
 //!
-//! asyncio's own task gives the loop functions that are in no `dir()`. Methods of ours are made by
-//! PyO3 like all others and then taken out of the class: what stays is the descriptor, which binds
-//! them. Being built-in functions they have a `__self__`, which asyncio's debug mode looks for, and
-//! compare equal when they are bound to the same object.
+//! asyncio's own task gives the loop functions that are in no `dir()`: built-in functions whose
+//! `__self__` is the task, which asyncio's debug mode looks for, and which compare equal when they are
+//! bound to the same one. So are these.
 
+use std::cell::UnsafeCell;
+use std::ffi::CStr;
+use std::ptr;
+
+use pyo3::PyClass;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyType};
 
-/// A method that is in no class any more.
-pub(crate) struct HiddenMethod(Py<PyAny>);
+use super::error::catch_panic;
 
-impl HiddenMethod {
-    /// Takes the method out of its class. Called when the module is made.
-    pub(crate) fn take_out_of(class: &Bound<'_, PyType>, name: &str) -> PyResult<Self> {
-        let descriptor = class.getattr(name)?;
-        let name = PyString::intern(class.py(), name);
-        let class = class.as_type_ptr();
-        // SAFETY: attached; no object of the class has been made and no subclass. The dict of a heap
-        // type is its own, and what is cached of it is forgotten.
-        unsafe {
-            if ffi::PyDict_DelItem((*class).tp_dict, name.as_ptr()) != 0 {
-                return Err(PyErr::fetch(descriptor.py()));
-            }
-            ffi::PyType_Modified(class);
-        }
-        Ok(Self(descriptor.unbind()))
+/// What such a function does.
+pub(crate) trait Body {
+    type Receiver: PyClass;
+    const LEAST_ARGUMENTS: usize;
+    const NAME: &'static str;
+
+    /// Takes at most one argument.
+    fn call<'py>(
+        receiver: &Bound<'py, Self::Receiver>,
+        argument: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<()>;
+}
+
+/// How the interpreter knows it.
+pub(crate) struct Function(UnsafeCell<ffi::PyMethodDef>);
+
+// SAFETY: nobody writes to it: the interpreter asks for a pointer that it could write to, and reads.
+unsafe impl Sync for Function {}
+
+impl Function {
+    /// `doc` may begin with a signature, as the interpreter writes them.
+    pub(crate) const fn new<F: Body>(name: &'static CStr, doc: Option<&'static CStr>) -> Self {
+        Self(UnsafeCell::new(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFast: call::<F> },
+            ml_flags: ffi::METH_FASTCALL,
+            ml_doc: match doc {
+                Some(doc) => doc.as_ptr(),
+                None => ptr::null(),
+            },
+        }))
     }
 
-    /// The method as a function whose `__self__` is `receiver`, an object of its class.
-    pub(crate) fn bind<'py>(&self, receiver: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let py = receiver.py();
-        let descriptor = self.0.as_ptr();
-        // SAFETY: attached; both objects are valid, and the descriptor checks that the receiver is
-        // of its class.
+    /// The function with this `__self__`, which must be what its body takes.
+    pub(crate) fn bind<'py, T>(
+        &'static self,
+        receiver: &Bound<'py, T>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        // SAFETY: attached; the definition lives for ever; the answer is an owned reference, or NULL
+        // with an exception set.
         unsafe {
-            let get = (*ffi::Py_TYPE(descriptor)).tp_descr_get;
-            let get = get.ok_or_else(|| PyTypeError::new_err("a method binds"))?;
-            let class = ffi::Py_TYPE(receiver.as_ptr()).cast();
-            Bound::from_owned_ptr_or_err(py, get(descriptor, receiver.as_ptr(), class))
+            let function = ffi::PyCMethod_New(
+                self.0.get(),
+                receiver.as_ptr(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+            );
+            Bound::from_owned_ptr_or_err(receiver.py(), function)
         }
+    }
+}
+
+unsafe extern "C" fn call<F: Body>(
+    receiver: *mut ffi::PyObject,
+    arguments: *mut *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter calls this attached, with the object that `bind` was given and so many
+    // borrowed arguments. What the body drops may be a `Py`, so the attachment is counted.
+    unsafe {
+        Python::attach_unchecked(|py| {
+            let receiver = Bound::from_borrowed_ptr(py, receiver).cast_into_unchecked();
+            let count = count.cast_unsigned();
+            let answer = catch_panic(|| {
+                if !(F::LEAST_ARGUMENTS..=1).contains(&count) {
+                    let message = format!("{}() takes one argument ({count} given)", F::NAME);
+                    return Err(PyTypeError::new_err(message));
+                }
+                let argument = (count == 1).then(|| Bound::from_borrowed_ptr(py, *arguments));
+                F::call(&receiver, argument)
+            });
+            match answer {
+                Ok(()) => py.None().into_ptr(),
+                Err(error) => {
+                    error.restore(py);
+                    ptr::null_mut()
+                }
+            }
+        })
     }
 }
 
@@ -72,20 +124,5 @@ pub(crate) fn has_own_attributes(object: &Bound<'_, PyAny>) -> bool {
         let offset = (*ffi::Py_TYPE(object.as_ptr())).tp_dictoffset;
         offset <= 0
             || !(*object.as_ptr().byte_offset(offset).cast::<*mut ffi::PyObject>()).is_null()
-    }
-}
-
-unsafe extern "C" {
-    /// The type of bound methods and what is behind one; PyO3 declares neither.
-    static mut PyMethod_Type: ffi::PyTypeObject;
-    fn PyMethod_Function(method: *mut ffi::PyObject) -> *mut ffi::PyObject;
-}
-
-/// The function behind a bound method written in Python, to compare by address.
-pub(crate) fn function_of_method(method: &Bound<'_, PyAny>) -> Option<*mut ffi::PyObject> {
-    // SAFETY: attached; the second function is asked only of a bound method.
-    unsafe {
-        let is_method = ffi::Py_TYPE(method.as_ptr()) == &raw mut PyMethod_Type;
-        is_method.then(|| PyMethod_Function(method.as_ptr()))
     }
 }

@@ -3,7 +3,9 @@
 //! The other modules hold Python objects in [`Field`]s and speak to the interpreter through PyO3 and
 //! through what is exported here; `unsafe` ends at this border.
 
+mod alive;
 mod call;
+mod class;
 mod construct;
 mod context;
 mod coroutine;
@@ -13,11 +15,17 @@ pub(crate) mod fault;
 mod field;
 mod function;
 mod interpreter;
+mod iterate;
+mod queue;
 mod unwind;
 
+pub(crate) use alive::{AliveList, Links, Listed, alive, join_list, leave_list};
 pub(crate) use call::{
     call, call_in_context, call_method, call_method_in_context, call_method_or_take_raised,
     same_or_equal,
+};
+pub(crate) use class::{
+    attribute_of, is_unshared, member_of, method_of, track, untrack, version_of,
 };
 pub(crate) use construct::{Arguments, Construct, Signature, install_constructor};
 pub(crate) use context::{EnteredContext, copy_current_context, is_context};
@@ -28,7 +36,7 @@ pub(crate) use error::{
     set_traceback, traceback_of, unraisable,
 };
 pub(crate) use field::{Field, SharedField, Traverse};
-pub(crate) use function::{
-    HiddenMethod, function_of_method, has_own_attributes, implementation_of,
-};
+pub(crate) use function::{Body, Function, has_own_attributes, implementation_of};
 pub(crate) use interpreter::is_main_interpreter;
+pub(crate) use iterate::{Advance, Iterate, Spare, install_awaiting};
+pub(crate) use queue::{Deque, DequeClass};

@@ -4,7 +4,6 @@ use std::ptr;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi::PyObject;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -12,6 +11,7 @@ use super::Future;
 use crate::asyncio::asyncio;
 use crate::ffi::{self, Arguments, Construct, Signature};
 use crate::registry;
+use crate::schedule;
 use crate::state::Life;
 
 impl Future {
@@ -30,7 +30,7 @@ impl Future {
             None => current_loop(py)?,
         };
         self.event_loop.put(event_loop.clone());
-        if ffi::call_method(intern!(py, "get_debug"), &[&event_loop])?.is_truthy()? {
+        if schedule::debug_of(&event_loop)? {
             self.note_source(py)?;
         }
         Ok(())
@@ -41,7 +41,7 @@ impl Future {
     fn note_source(&self, py: Python<'_>) -> PyResult<()> {
         if !ffi::call(asyncio(py).is_finalizing.bind(py), &[])?.is_truthy()? {
             let stack = ffi::call(asyncio(py).extract_stack.bind(py), &[])?;
-            self.source_traceback.put(stack);
+            drop(self.exchange_rarely(py, |rare| &mut rare.source_traceback, Some(stack)));
         }
         Ok(())
     }

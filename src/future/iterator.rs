@@ -5,12 +5,13 @@ use pyo3::exceptions::{
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyTraceback, PyTuple};
-use pyo3::{PyTraverseError, PyVisit};
+use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 
 use super::Future;
 use super::outcome::is_exception_class;
-use crate::ffi::{self, SharedField, fault};
+use crate::ffi::{self, Advance, Iterate, SharedField, Spare, fault};
 use crate::state::Life;
+use crate::task::Task;
 
 /// The iterator that `Future.__await__` returns. It holds the future until it is exhausted.
 #[pyclass(module = "aioxide._core", frozen, immutable_type)]
@@ -18,16 +19,26 @@ pub(crate) struct FutureIter {
     future: SharedField<Future>,
 }
 
-impl FutureIter {
-    pub(super) fn new(future: Bound<'_, Future>) -> PyResult<Self> {
-        future.get().ensure_ready(future.py())?;
-        Ok(Self { future: SharedField::new(Some(future.unbind())) })
+impl Iterate for FutureIter {
+    type Awaited = Future;
+
+    fn check(future: &Bound<'_, Future>) -> PyResult<()> {
+        future.get().ensure_ready(future.py())
     }
 
-    /// Yields the future, or raises `StopIteration` with its result; a bare end stands for None.
-    fn advance<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Future>>> {
+    fn new(future: Bound<'_, Future>) -> PyResult<Bound<'_, Self>> {
+        let py = future.py();
+        Bound::new(py, Self { future: SharedField::new(Some(future.unbind())) })
+    }
+
+    fn awaited(&self) -> &SharedField<Future> {
+        &self.future
+    }
+
+    /// Yields the future, or gives its result; None when it is exhausted.
+    fn advance<'py>(&self, py: Python<'py>) -> PyResult<Advance<'py>> {
         let Some(future) = self.future.bound(py) else {
-            return Ok(None);
+            return Ok(Advance::Returned(py.None().into_bound(py)));
         };
         let this = future.get();
         if this.life(py) == Life::Pending {
@@ -35,15 +46,22 @@ impl FutureIter {
                 return Err(PyRuntimeError::new_err("await wasn't used with future"));
             }
             this.blocking.set(py, true);
-            return Ok(Some(future));
+            return Ok(Advance::Yielded(future.into_any()));
         }
         self.future.clear(py);
-        let result = this.get_result(py)?;
-        if result.is_none() {
-            return Ok(None);
-        }
-        Err(PyStopIteration::new_err((result.unbind(),)))
+        this.get_result(py).map(Advance::Returned)
     }
+
+    fn spare() -> &'static Spare {
+        static SPARE: Spare = Spare::new();
+        &SPARE
+    }
+}
+
+/// Puts the short way of awaiting on both classes. Called when the module is made.
+pub(crate) fn prepare(py: Python<'_>) {
+    let classes = [Future::type_object_raw(py), Task::type_object_raw(py)];
+    ffi::install_awaiting::<FutureIter>(py, &classes);
 }
 
 #[pymethods]
@@ -53,18 +71,19 @@ impl FutureIter {
         slf
     }
 
-    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Future>>> {
-        self.advance(py)
+    // What `next()` runs is put on the type by `prepare`: this is for the class to have one.
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.send(py, py.None().into_bound(py))
     }
 
     /// Resume; a future does not care what is sent to it.
     #[pyo3(signature = (_value, /))]
-    fn send<'py>(
-        &self,
-        py: Python<'py>,
-        _value: Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, Future>> {
-        self.advance(py)?.ok_or_else(|| PyStopIteration::new_err(()))
+    fn send<'py>(&self, py: Python<'py>, _value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        match self.advance(py)? {
+            Advance::Yielded(future) => Ok(future),
+            Advance::Returned(result) if result.is_none() => Err(PyStopIteration::new_err(())),
+            Advance::Returned(result) => Err(PyStopIteration::new_err((result.unbind(),))),
+        }
     }
 
     /// Give the future up and raise the exception: an instance, or a class with its value and

@@ -3,7 +3,8 @@
 //! The fields are touched by these files only: `create.rs` makes a future, `outcome.rs` finishes it
 //! and hands its outcome out, `callbacks.rs` keeps who waits and wakes them, `iterator.rs` is what
 //! `await` drives, `report.rs` speaks up for a future that dies with an exception nobody has seen,
-//! and `awaited_by.rs` keeps the edges of the call graph of 3.14. A [`Task`] is a future, too, and its
+//! `rare.rs` keeps what most futures never have, and `awaited_by.rs` the edges of the call graph of
+//! 3.14. A [`Task`] is a future, too, and its
 //! fields here are those of its base class.
 //!
 //! A future without a loop is one whose `__init__` has not run: a subclass may have forgotten it.
@@ -14,6 +15,7 @@ mod callbacks;
 mod create;
 mod iterator;
 mod outcome;
+mod rare;
 pub(crate) mod report;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -24,16 +26,17 @@ use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 
 pub(crate) use callbacks::{Callback, add as add_callback};
 pub(crate) use create::given;
-pub(crate) use iterator::FutureIter;
+pub(crate) use iterator::{FutureIter, prepare};
 pub(crate) use outcome::{
     Retrieved, cancel, cancel_with, invalid_state, set_exception, set_result,
 };
 
 use crate::asyncio::asyncio;
-use crate::ffi::{self, Construct, Field, Lifecycle, OriginalDealloc, SharedField, fault};
+use crate::ffi::{self, Construct, Field, Iterate, Lifecycle, OriginalDealloc, SharedField, fault};
 use crate::state::Life;
 use crate::task::Task;
 use callbacks::Callbacks;
+use rare::Rare;
 
 /// A result that will be there later, on a loop of asyncio.
 ///
@@ -45,14 +48,9 @@ pub(crate) struct Future {
     life: Field<Life>,
     /// The result of a future that has returned, the exception of one that has raised.
     value: SharedField,
-    /// The traceback that the exception had when it was set; taken by the first `result()`.
-    traceback: SharedField,
-    /// The error that ended a cancelled task, for the first one who asks.
-    cancelled_error: SharedField,
-    cancel_message: SharedField,
     callbacks: Field<Callbacks>,
-    /// Where the future was made; a list, in debug mode only.
-    source_traceback: SharedField,
+    /// What most futures never have.
+    rare: Field<Option<Box<Rare>>>,
     /// The tasks that await this one: a task, or a set of them.
     #[cfg(Py_3_14)]
     awaited_by: SharedField,
@@ -69,11 +67,8 @@ impl Future {
             event_loop: Field::new(None),
             life: Field::new(Life::Pending),
             value: Field::new(None),
-            traceback: Field::new(None),
-            cancelled_error: Field::new(None),
-            cancel_message: Field::new(None),
             callbacks: Field::new(Callbacks::NONE),
-            source_traceback: Field::new(None),
+            rare: Field::new(None),
             #[cfg(Py_3_14)]
             awaited_by: Field::new(None),
             log_traceback: Field::new(false),
@@ -105,11 +100,11 @@ impl Future {
     }
 
     pub(crate) fn cancel_message<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.cancel_message.bound(py)
+        self.rarely(py, |rare| &mut rare.cancel_message)
     }
 
     pub(crate) fn store_cancel_message(&self, py: Python<'_>, message: Option<Bound<'_, PyAny>>) {
-        drop(self.cancel_message.exchange(py, message));
+        drop(self.exchange_rarely(py, |rare| &mut rare.cancel_message, message));
     }
 
     pub(crate) fn forget_exception_log(&self, py: Python<'_>) {
@@ -126,10 +121,9 @@ impl Future {
     pub(crate) fn unload_into(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>) {
         queue.extend(self.event_loop.take(py));
         queue.extend(self.value.take(py));
-        queue.extend(self.traceback.take(py));
-        queue.extend(self.cancelled_error.take(py));
-        queue.extend(self.cancel_message.take(py));
-        queue.extend(self.source_traceback.take(py));
+        if let Some(rare) = self.rare.take(py) {
+            rare.unload_into(queue);
+        }
         #[cfg(Py_3_14)]
         queue.extend(self.awaited_by.take(py));
         self.callbacks.take(py).unload_into(queue);
@@ -260,12 +254,13 @@ impl Future {
         self.make_cancelled_error(py)
     }
 
-    fn __await__(slf: Bound<'_, Self>) -> PyResult<FutureIter> {
+    fn __await__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, FutureIter>> {
+        FutureIter::check(&slf)?;
         FutureIter::new(slf)
     }
 
-    fn __iter__(slf: Bound<'_, Self>) -> PyResult<FutureIter> {
-        FutureIter::new(slf)
+    fn __iter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, FutureIter>> {
+        Self::__await__(slf)
     }
 
     fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
@@ -344,7 +339,7 @@ impl Future {
 
     #[getter]
     fn _source_traceback<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.source_traceback.bound(py)
+        self.source_traceback(py)
     }
 
     #[getter]
@@ -394,10 +389,7 @@ impl Future {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.event_loop.traverse(&visit)?;
         self.value.traverse(&visit)?;
-        self.traceback.traverse(&visit)?;
-        self.cancelled_error.traverse(&visit)?;
-        self.cancel_message.traverse(&visit)?;
-        self.source_traceback.traverse(&visit)?;
+        self.rare.traverse(&visit)?;
         #[cfg(Py_3_14)]
         self.awaited_by.traverse(&visit)?;
         self.callbacks.traverse(&visit)
@@ -418,6 +410,8 @@ impl Lifecycle for Future {
     fn finalise(this: &Bound<'_, Self>) {
         report::never_retrieved(this);
     }
+
+    fn leave(_this: Borrowed<'_, '_, Self>) {}
 
     fn unload(this: &Bound<'_, Self>, queue: &mut Vec<Py<PyAny>>) {
         this.get().unload_into(this.py(), queue);

@@ -49,7 +49,10 @@ pub(crate) fn set_exception(
     let raised = refused(this.life(py))?;
     this.life.set(py, raised);
     let traceback = ffi::traceback_of(&exception);
-    let former = (this.traceback.exchange(py, traceback), this.value.exchange(py, Some(exception)));
+    let former = (
+        this.exchange_rarely(py, |rare| &mut rare.traceback, traceback),
+        this.value.exchange(py, Some(exception)),
+    );
     drop(former);
     callbacks::hand_over_all(future)?;
     this.log_traceback.set(py, true);
@@ -111,7 +114,8 @@ pub(crate) fn cancel(
 
 /// Ends a task whose coroutine let a `CancelledError` out; the first who asks gets that very error.
 pub(crate) fn cancel_with(future: &Bound<'_, Future>, error: Bound<'_, PyAny>) -> PyResult<bool> {
-    future.get().cancelled_error.put(error);
+    let py = future.py();
+    drop(future.get().exchange_rarely(py, |rare| &mut rare.cancelled_error, Some(error)));
     cancel(future, None)
 }
 
@@ -127,7 +131,7 @@ impl Future {
             Life::Raised => {
                 self.log_traceback.set(py, false);
                 let exception = self.value_or_none(py);
-                let traceback = self.traceback.exchange(py, None);
+                let traceback = self.exchange_rarely(py, |rare| &mut rare.traceback, None);
                 ffi::set_traceback(&exception, traceback.as_ref());
                 Ok(Retrieved::Exception(exception))
             }
@@ -174,7 +178,7 @@ impl Future {
 
     /// The error that ended a task, to the first who asks; then new ones, with the message.
     pub(crate) fn make_cancelled_error<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(error) = self.cancelled_error.exchange(py, None) {
+        if let Some(error) = self.exchange_rarely(py, |rare| &mut rare.cancelled_error, None) {
             return Ok(error);
         }
         let class = asyncio(py).cancelled_error.bind(py);

@@ -38,7 +38,7 @@ pub(crate) fn call_exception_handler(
     // A loop that has no handler hears nothing, as with the built-in class.
     let Ok(handler) = event_loop.getattr(intern!(py, "call_exception_handler")) else { return };
     let called = context.and_then(|context| {
-        if let Some(stack) = future.get().source_traceback.bound(py) {
+        if let Some(stack) = future.get().source_traceback(py) {
             context.set_item(intern!(py, "source_traceback"), stack)?;
         }
         ffi::call(&handler, &[&context])

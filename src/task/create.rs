@@ -5,11 +5,12 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::{Task, as_future, eager, handle};
+use super::{Task, as_future, eager};
 use crate::asyncio::asyncio;
 use crate::ffi::{self, Arguments};
 use crate::future::given;
 use crate::registry;
+use crate::schedule::{self, Ready};
 use crate::state::Cancellation;
 
 /// `Task.__init__`
@@ -34,8 +35,9 @@ pub(super) fn initialise<'py>(task: &Bound<'py, Task>, arguments: Arguments<'py>
     if eager_start && ffi::call_method(intern!(py, "is_running"), &[&event_loop])?.is_truthy()? {
         return eager::start(task, &event_loop);
     }
-    handle::push(task, None)?;
-    registry::register(task.as_any())
+    schedule::soon(&event_loop, Ready::Step(task.clone().unbind()))?;
+    registry::register(task);
+    Ok(())
 }
 
 fn fill(

@@ -18,7 +18,8 @@ pub(super) fn start<'py>(task: &Bound<'py, Task>, event_loop: &Bound<'py, PyAny>
     let outcome = run_in_context(task);
     let outcome = both(py, outcome, aside.come_back());
     if as_future(task).get().life(py) == Life::Pending {
-        both(py, outcome, registry::register(task.as_any()))
+        registry::register(task);
+        outcome
     } else {
         task.get().coroutine.clear(py);
         outcome
@@ -27,13 +28,14 @@ pub(super) fn start<'py>(task: &Bound<'py, Task>, event_loop: &Bound<'py, PyAny>
 
 fn run_in_context(task: &Bound<'_, Task>) -> PyResult<()> {
     let py = task.py();
-    registry::register_eager(task.as_any())?;
+    registry::register(task);
     let outcome =
         task.get().ready_context(py).and_then(EnteredContext::enter).and_then(|entered| {
             let outcome = step::run(task, None);
             both(py, outcome, entered.exit())
         });
-    both(py, outcome, registry::unregister_eager(task.as_any()))
+    registry::unregister(task);
+    outcome
 }
 
 /// The first error, or both as one.

@@ -7,15 +7,13 @@
 //! - **waiting**: `waiter` is the future it awaits, and that future has the task among its callbacks.
 //!
 //! Verbs have files: `create.rs` makes a task, `step.rs` runs one step, `suspend.rs` deals with what
-//! the coroutine yielded, `wakeup.rs` goes on when the awaited future is done, `handle.rs` is what
-//! lies in the queue of a loop, `cancel.rs` cancels, `eager.rs` runs the first step at once,
-//! `describe.rs` puts a task into words. The fields are written by those files only.
+//! the coroutine yielded, `wakeup.rs` goes on when the awaited future is done, `cancel.rs`
+//! cancels, `eager.rs` runs the first step at once, `describe.rs` puts a task into words. The fields are written by those files only.
 
 mod cancel;
 mod create;
 mod describe;
 mod eager;
-mod handle;
 mod step;
 mod suspend;
 mod wakeup;
@@ -32,10 +30,10 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 
 use crate::asyncio::asyncio;
 use crate::ffi::{
-    self, Arguments, Construct, Field, Lifecycle, OriginalDealloc, SharedField, Signature, fault,
-    install_constructor, install_lifecycle,
+    self, AliveList, Arguments, Construct, Field, Lifecycle, Links, Listed, OriginalDealloc,
+    SharedField, Signature, fault, install_constructor, install_lifecycle,
 };
-use crate::future::{Future, report};
+use crate::future::{self, Future, report};
 use crate::state::{Cancellation, Life};
 
 /// A coroutine that is run by a loop of asyncio, and the future of its result.
@@ -54,6 +52,8 @@ pub(crate) struct Task {
     name: SharedField,
     name_number: Field<u64>,
     log_destroy_pending: Field<bool>,
+    /// Its place among all tasks.
+    links: Links,
 }
 
 impl Task {
@@ -66,12 +66,24 @@ impl Task {
             name: Field::new(None),
             name_number: Field::new(0),
             log_destroy_pending: Field::new(false),
+            links: Links::new(),
         }
     }
 
     /// The context its steps run in; an error for a task whose `__init__` has not run.
     pub(crate) fn ready_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.context.bound(py).ok_or_else(uninitialised)
+    }
+
+    /// The loop its steps run on.
+    pub(crate) fn ready_loop<'py>(task: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        as_future(task).get().ready_loop(task.py())
+    }
+
+    /// Done, and `done()` says so: a subclass may say something else.
+    pub(crate) fn is_surely_done(task: &Bound<'_, Self>) -> bool {
+        let future = as_future(task).get();
+        future.life(task.py()) != Life::Pending && task.is_exact_instance_of::<Self>()
     }
 
     fn unload_into(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>) {
@@ -95,11 +107,10 @@ fn as_future<'a, 'py>(task: &'a Bound<'py, Task>) -> &'a Bound<'py, Future> {
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     install_lifecycle::<Future>(py);
     install_lifecycle::<Task>(py);
+    future::prepare(py);
     install_constructor::<Future>(py)?;
     install_constructor::<Task>(py)?;
     let class = py.get_type::<Task>();
-    step::prepare(&class)?;
-    wakeup::prepare(&class)?;
     cancel::prepare(&class)
 }
 
@@ -248,29 +259,6 @@ impl Task {
         Ok(())
     }
 
-    // Not an attribute: `step.rs` takes it out of the class.
-    #[pyo3(signature = (exception=None, /), text_signature = None)]
-    fn task_step<'py>(
-        slf: &Bound<'py, Self>,
-        exception: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<()> {
-        step::step(slf, exception)
-    }
-
-    // Not an attribute: `wakeup.rs` takes it out of the class.
-    #[cfg(Py_3_13)]
-    #[pyo3(signature = (object, /))]
-    fn task_wakeup<'py>(slf: &Bound<'py, Self>, object: Bound<'py, PyAny>) -> PyResult<()> {
-        wakeup::wakeup(slf, &object)
-    }
-
-    // asyncio's own shows no signature before 3.13.
-    #[cfg(not(Py_3_13))]
-    #[pyo3(signature = (object, /), text_signature = None)]
-    fn task_wakeup<'py>(slf: &Bound<'py, Self>, object: Bound<'py, PyAny>) -> PyResult<()> {
-        wakeup::wakeup(slf, &object)
-    }
-
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.coroutine.traverse(&visit)?;
         self.context.traverse(&visit)?;
@@ -317,6 +305,17 @@ impl Construct for Task {
     }
 }
 
+impl Listed for Task {
+    fn links(&self) -> &Links {
+        &self.links
+    }
+
+    fn list() -> &'static AliveList {
+        static TASKS: AliveList = AliveList::new();
+        &TASKS
+    }
+}
+
 impl Lifecycle for Task {
     fn original_dealloc() -> &'static OriginalDealloc {
         static ORIGINAL: OriginalDealloc = OriginalDealloc::new();
@@ -325,6 +324,10 @@ impl Lifecycle for Task {
 
     fn finalise(this: &Bound<'_, Self>) {
         finalise(this);
+    }
+
+    fn leave(this: Borrowed<'_, '_, Self>) {
+        ffi::leave_list(this);
     }
 
     fn unload(this: &Bound<'_, Self>, queue: &mut Vec<Py<PyAny>>) {

@@ -2,29 +2,42 @@
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use super::{Task, as_future, suspend, uninitialised};
 use crate::asyncio::asyncio;
-use crate::ffi::{self, HiddenMethod, Progress};
+use crate::ffi::{self, Body, Function, Progress};
 use crate::future;
 use crate::registry::CurrentTask;
 use crate::schedule;
 use crate::state::Life;
 
-/// `Task.task_step`, which is no attribute of the class.
-static STEP: PyOnceLock<HiddenMethod> = PyOnceLock::new();
+/// What runs a step of a task.
+static STEP: Function = Function::new::<Step>(c"task_step", None);
 
-/// Called when the module is made.
-pub(super) fn prepare(class: &Bound<'_, PyType>) -> PyResult<()> {
-    STEP.get_or_try_init(class.py(), || HiddenMethod::take_out_of(class, "task_step")).map(drop)
+struct Step;
+
+impl Body for Step {
+    type Receiver = Task;
+    const LEAST_ARGUMENTS: usize = 0;
+    const NAME: &'static str = "task_step";
+
+    fn call<'py>(task: &Bound<'py, Task>, exception: Option<Bound<'py, PyAny>>) -> PyResult<()> {
+        step(task, exception)
+    }
 }
 
-/// The function that runs the next step when it is called; given an exception, it throws that into
-/// the coroutine.
-pub(super) fn function<'py>(task: &Bound<'py, Task>) -> PyResult<Bound<'py, PyAny>> {
-    STEP.get(task.py()).ok_or_else(uninitialised)?.bind(task)
+impl Task {
+    /// The function that runs the next step when it is called; given an exception, it throws that
+    /// into the coroutine.
+    pub(crate) fn step_function<'py>(task: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        STEP.bind(task)
+    }
+
+    /// Runs the next step.
+    pub(crate) fn step(task: &Bound<'_, Self>) -> PyResult<()> {
+        step(task, None)
+    }
 }
 
 /// Puts a step in the loop's queue that throws `exception` into the coroutine.
@@ -32,7 +45,7 @@ pub(super) fn schedule_throw(task: &Bound<'_, Task>, exception: &Bound<'_, PyAny
     let py = task.py();
     let event_loop = as_future(task).get().ready_loop(py)?;
     let context = task.get().ready_context(py)?;
-    schedule::call_soon_with(&event_loop, &function(task)?, exception, &context)
+    schedule::call_soon_with(&event_loop, &Task::step_function(task)?, exception, &context)
 }
 
 /// Runs one step as the current task of the loop. `exception` is thrown into the coroutine.

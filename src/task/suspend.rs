@@ -5,9 +5,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::{Task, as_future, cancel, handle, step};
+use super::{Task, as_future, cancel, step};
 use crate::ffi;
 use crate::future::{self, Callback, Future};
+use crate::schedule::{self, Ready};
 
 /// Deals with what the coroutine yielded.
 ///
@@ -22,7 +23,8 @@ pub(super) fn suspend<'py>(task: &Bound<'py, Task>, yielded: Bound<'py, PyAny>) 
         return wait_for_own(task, future);
     }
     if yielded.is_none() {
-        return handle::push(task, None);
+        let event_loop = as_future(task).get().ready_loop(task.py())?;
+        return schedule::soon(&event_loop, Ready::Step(task.clone().unbind()));
     }
     match blocking_of(&yielded)? {
         Some(blocking) => wait_for_foreign(task, &yielded, blocking),

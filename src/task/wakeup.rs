@@ -2,34 +2,42 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
 
-use super::{Task, handle, step, uninitialised};
-use crate::ffi::{self, HiddenMethod};
+use super::{Task, step};
+use crate::ffi::{self, Body, Function};
 use crate::future::{self, Future, Retrieved};
 
-/// `Task.task_wakeup`, which is no attribute of the class. asyncio shows this name among the callbacks
-/// of a future that is awaited.
-static WAKEUP: PyOnceLock<HiddenMethod> = PyOnceLock::new();
+/// What wakes a task. asyncio shows its name among the callbacks of a future that is awaited, and a
+/// signature since 3.13.
+static WAKEUP: Function = Function::new::<Wakeup>(
+    c"task_wakeup",
+    if cfg!(Py_3_13) { Some(c"task_wakeup($self, object, /)\n--\n\n") } else { None },
+);
 
-/// Called when the module is made.
-pub(super) fn prepare(class: &Bound<'_, PyType>) -> PyResult<()> {
-    WAKEUP.get_or_try_init(class.py(), || HiddenMethod::take_out_of(class, "task_wakeup")).map(drop)
+struct Wakeup;
+
+impl Body for Wakeup {
+    type Receiver = Task;
+    const LEAST_ARGUMENTS: usize = 1;
+    const NAME: &'static str = "task_wakeup";
+
+    fn call<'py>(task: &Bound<'py, Task>, future: Option<Bound<'py, PyAny>>) -> PyResult<()> {
+        future.map_or(Ok(()), |future| wakeup(task, &future))
+    }
 }
 
 impl Task {
     /// The function that wakes the task when it is called with the future that is done.
     pub(crate) fn wakeup_function<'py>(task: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        WAKEUP.get(task.py()).ok_or_else(uninitialised)?.bind(task)
+        WAKEUP.bind(task)
     }
 
-    /// Has the task woken by the loop, with the future that is done.
-    pub(crate) fn wake_soon<'py>(
+    /// Goes on with a future of ours that is done.
+    pub(crate) fn wakeup<'py>(
         task: &Bound<'py, Self>,
         future: &Bound<'py, Future>,
     ) -> PyResult<()> {
-        handle::push(task, Some(future))
+        wakeup(task, future)
     }
 }
 

@@ -1,0 +1,95 @@
+//! What a class and an object have at the moment, read without running any of their code.
+
+use std::ptr;
+
+use pyo3::PyClass;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+unsafe extern "C" {
+    /// As `type.__getattribute__` looks, without binding; PyO3 does not declare it.
+    fn _PyType_Lookup(
+        class: *mut ffi::PyTypeObject,
+        name: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject;
+    /// As `object.__getattribute__`; nor this one, nor the next.
+    fn _PyObject_GenericGetAttrWithDict(
+        object: *mut ffi::PyObject,
+        name: *mut ffi::PyObject,
+        dict: *mut ffi::PyObject,
+        quiet: std::ffi::c_int,
+    ) -> *mut ffi::PyObject;
+    fn _PyObject_GetMethod(
+        object: *mut ffi::PyObject,
+        name: *mut ffi::PyObject,
+        method: *mut *mut ffi::PyObject,
+    ) -> std::ffi::c_int;
+}
+
+/// A number that the class gives up as soon as it or one of its bases is changed, and never takes
+/// again; 0 when it has none for the moment.
+pub(crate) fn version_of(class: *mut ffi::PyTypeObject) -> u32 {
+    // SAFETY: the caller got the pointer from an object or a type that is alive.
+    unsafe { (*class).tp_version_tag }
+}
+
+/// What the class or one of its bases has under this name.
+pub(crate) fn member_of<'py>(
+    class: *mut ffi::PyTypeObject,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: attached; the answer is a borrowed reference or NULL, without an exception.
+    unsafe { Bound::from_borrowed_ptr_or_opt(name.py(), _PyType_Lookup(class, name.as_ptr())) }
+}
+
+/// `object.name`, None if there is no such attribute: for objects whose class finds attributes as
+/// `object` does. It leaves the object's `__dict__` unmade where it is.
+pub(crate) fn attribute_of<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
+    let (object, py) = (object.as_ptr(), object.py());
+    // SAFETY: attached; told to keep quiet about what is missing, the function answers an owned
+    // reference or NULL. What a property could have raised is no exception to go on with.
+    unsafe {
+        let value = _PyObject_GenericGetAttrWithDict(object, name.as_ptr(), ptr::null_mut(), 1);
+        if value.is_null() {
+            ffi::PyErr_Clear();
+        }
+        Bound::from_owned_ptr_or_opt(py, value)
+    }
+}
+
+/// The function that `object.name()` would call: that of the class, unless the object has one of its
+/// own.
+pub(crate) fn method_of<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mut method = ptr::null_mut();
+    // SAFETY: attached; the answer is an owned reference, bound already or not, or NULL with an
+    // exception set.
+    unsafe {
+        _PyObject_GetMethod(object.as_ptr(), name.as_ptr(), &raw mut method);
+        Bound::from_owned_ptr_or_err(object.py(), method)
+    }
+}
+
+/// Whether there is no other reference to the object than this one.
+pub(crate) fn is_unshared<T>(object: &Bound<'_, T>) -> bool {
+    // SAFETY: attached; the object is valid.
+    unsafe { ffi::Py_REFCNT(object.as_ptr()) == 1 }
+}
+
+/// Has the garbage collector look at an object that it was told to leave out, as at a new one.
+pub(crate) fn track<T: PyClass>(object: &Bound<'_, T>) {
+    // SAFETY: attached; the class is one that the collector may look at, and the object not tracked.
+    unsafe { ffi::PyObject_GC_Track(object.as_ptr().cast()) };
+}
+
+/// Has the garbage collector leave out an object, which must not hold anything meanwhile.
+pub(crate) fn untrack<T: PyClass>(object: &Bound<'_, T>) {
+    // SAFETY: attached; the class is one that the collector may look at.
+    unsafe { ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) };
+}

@@ -1,0 +1,132 @@
+//! `collections.deque`, the queue of a stock loop, at both ends and without a Python call.
+//!
+//! The methods are C functions in the table of the type: they are called where they are.
+
+use pyo3::exceptions::{PyAttributeError, PyImportError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+/// The type and those of its functions that are needed.
+pub(crate) struct DequeClass {
+    class: *mut ffi::PyTypeObject,
+    append: ffi::PyCFunction,
+    append_left: ffi::PyCFunction,
+    pop_left: ffi::PyCFunction,
+    item: ffi::ssizeargfunc,
+}
+
+// SAFETY: the pointers are to a type that lives as long as the interpreter and to code; they are used
+// with the token of an attached thread only.
+unsafe impl Sync for DequeClass {}
+// SAFETY: as above.
+unsafe impl Send for DequeClass {}
+
+impl DequeClass {
+    pub(crate) fn look_up(py: Python<'_>) -> PyResult<Self> {
+        let class = PyModule::import(py, "collections")?.getattr("deque")?.cast_into::<PyType>()?;
+        let class = class.as_type_ptr();
+        // SAFETY: attached; a type that is ready has its slots filled, and is never freed: the module
+        // `collections` and every loop need it.
+        unsafe {
+            let sequence = (*class).tp_as_sequence.as_ref();
+            let item = sequence.and_then(|sequence| sequence.sq_item);
+            Ok(Self {
+                class,
+                append: function(class, c"append", ffi::METH_O)?,
+                append_left: function(class, c"appendleft", ffi::METH_O)?,
+                pop_left: function(class, c"popleft", ffi::METH_NOARGS)?,
+                item: item.ok_or_else(|| PyImportError::new_err("deque has no items"))?,
+            })
+        }
+    }
+
+    /// The object as a queue, if it is exactly a deque.
+    pub(crate) fn cast<'py>(&'static self, object: Bound<'py, PyAny>) -> Option<Deque<'py>> {
+        (object.get_type_ptr() == self.class).then_some(Deque { deque: object, class: self })
+    }
+}
+
+/// The C function of a method that takes one argument, or none.
+///
+/// # Safety
+/// Attached; `class` is ready.
+unsafe fn function(
+    class: *mut ffi::PyTypeObject,
+    name: &std::ffi::CStr,
+    flags: std::ffi::c_int,
+) -> PyResult<ffi::PyCFunction> {
+    // SAFETY: the table ends with an entry that has no name; the flags say which kind of function
+    // the union of pointers holds.
+    unsafe {
+        let mut method = (*class).tp_methods;
+        while !method.is_null() && !(*method).ml_name.is_null() {
+            if std::ffi::CStr::from_ptr((*method).ml_name) == name && (*method).ml_flags == flags {
+                return Ok((*method).ml_meth.PyCFunction);
+            }
+            method = method.add(1);
+        }
+    }
+    Err(PyAttributeError::new_err(format!("deque.{name:?}")))
+}
+
+/// A deque.
+pub(crate) struct Deque<'py> {
+    deque: Bound<'py, PyAny>,
+    class: &'static DequeClass,
+}
+
+impl<'py> Deque<'py> {
+    /// Where it is: nothing else is there while it lives.
+    pub(crate) fn address(&self) -> usize {
+        self.deque.as_ptr() as usize
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        // SAFETY: a deque is an object of variable size, which is how many entries it has.
+        unsafe { ffi::Py_SIZE(self.deque.as_ptr()).cast_unsigned() }
+    }
+
+    pub(crate) fn append(&self, entry: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.call(self.class.append, entry.as_ptr()).map(drop)
+    }
+
+    pub(crate) fn append_left(&self, entry: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.call(self.class.append_left, entry.as_ptr()).map(drop)
+    }
+
+    /// # Errors
+    /// `IndexError` when it is empty.
+    pub(crate) fn pop_left(&self) -> PyResult<Bound<'py, PyAny>> {
+        self.call(self.class.pop_left, std::ptr::null_mut())
+    }
+
+    pub(crate) fn first(&self) -> Option<Bound<'py, PyAny>> {
+        (self.len() > 0).then(|| self.item(0)).flatten()
+    }
+
+    pub(crate) fn last(&self) -> Option<Bound<'py, PyAny>> {
+        self.len().checked_sub(1).and_then(|index| self.item(index))
+    }
+
+    fn item(&self, index: usize) -> Option<Bound<'py, PyAny>> {
+        // SAFETY: attached; the index is within the deque, so the answer is an owned reference.
+        unsafe {
+            let item = (self.class.item)(self.deque.as_ptr(), index.cast_signed());
+            Bound::from_owned_ptr_or_opt(self.deque.py(), item)
+        }
+    }
+
+    fn call(
+        &self,
+        function: ffi::PyCFunction,
+        argument: *mut ffi::PyObject,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        // SAFETY: attached; the function is a method of exactly this type that takes what it is
+        // given, by its flags; the answer is an owned reference, or NULL with an exception set.
+        unsafe {
+            let answer = function(self.deque.as_ptr(), argument);
+            Bound::from_owned_ptr_or_err(self.deque.py(), answer)
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! Ready work in the queue of a stock loop: what becomes ready one after the other is one entry.
+//!
+//! The loop promises an order: first in, first out, and what becomes ready while the entries of one
+//! pass are run waits for the next pass. So work joins the entry at the end of the queue only if that
+//! entry was made by the pass that is being run, which is known for sure as long as the batch is
+//! running that made it. Everything else gets an entry of its own.
+//!
+//! While a batch of several runs, it stands in front of the queue again with what is left of it: a
+//! loop that is run inside one of its steps goes on with it, and so does the loop after an exception
+//! that has left it.
+//!
+//! When nothing but the next batch is there, a pass of the loop would only look at files and timers
+//! that there are not: some of those passes are left out.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use pyo3::{PyTraverseError, PyVisit};
+
+use super::ready::Ready;
+use super::stock::{self, Watched};
+use crate::asyncio::asyncio;
+use crate::ffi::{self, Deque, Field, SharedField, Traverse, fault};
+
+/// How many passes of a loop are run as one, at most: then it looks for signals again.
+const MOST_PASSES: usize = 64;
+
+/// How many batches are kept to be used again, and for how many entries each keeps its memory.
+const MOST_SPARE: usize = 4;
+const MOST_SPARE_ENTRIES: usize = 1024;
+
+/// An entry of a loop's queue. It answers what a `Handle` does, for the first piece of its work.
+#[pyclass(module = "aioxide._core", name = "ReadyHandle", frozen, immutable_type)]
+pub(crate) struct Batch {
+    event_loop: SharedField,
+    work: Field<VecDeque<Ready>>,
+    /// Tells it from all others, also from those it was before.
+    serial: Field<u64>,
+    cancelled: Field<bool>,
+    /// What was run already and is still asked about.
+    shown: Field<Option<Ready>>,
+}
+
+/// The batch that is run in this thread: in which queue, and which batch it has begun there.
+#[derive(Clone, Copy)]
+struct Running {
+    queue: usize,
+    next: u64,
+}
+
+thread_local! {
+    static RUNNING: Cell<Running> = const { Cell::new(Running { queue: 0, next: 0 }) };
+}
+
+static SPARE: Field<Vec<Py<Batch>>> = Field::new(Vec::new());
+static SERIALS: Field<u64> = Field::new(0);
+
+/// Puts work at the end of the queue.
+pub(super) fn push(queue: &Deque<'_>, event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {
+    let py = event_loop.py();
+    let running = RUNNING.get();
+    let in_a_pass = running.queue == queue.address();
+    if in_a_pass
+        && let Some(last) = queue.last()
+        && let Ok(last) = last.cast_exact::<Batch>()
+        && last.get().serial.get(py) == running.next
+        && !last.get().cancelled.get(py)
+    {
+        last.get().add(py, ready);
+        return Ok(());
+    }
+    let batch = Batch::begin(event_loop, ready)?;
+    queue.append(batch.as_any())?;
+    if in_a_pass {
+        RUNNING.set(Running { next: batch.get().serial.get(py), ..running });
+    }
+    Ok(())
+}
+
+impl Batch {
+    /// A batch of one, of memory that was used before if there is some.
+    fn begin<'py>(event_loop: &Bound<'py, PyAny>, ready: Ready) -> PyResult<Bound<'py, Self>> {
+        let py = event_loop.py();
+        let serial = SERIALS.get(py) + 1;
+        SERIALS.set(py, serial);
+        let batch = match Self::spare(py) {
+            Some(batch) => batch,
+            None => Bound::new(py, Self::empty())?,
+        };
+        let this = batch.get();
+        this.serial.set(py, serial);
+        this.event_loop.put(event_loop.clone());
+        this.add(py, ready);
+        Ok(batch)
+    }
+
+    fn empty() -> Self {
+        Self {
+            event_loop: Field::new(None),
+            work: Field::new(VecDeque::new()),
+            serial: Field::new(0),
+            cancelled: Field::new(false),
+            shown: Field::new(None),
+        }
+    }
+
+    /// One that nobody holds any more.
+    fn spare(py: Python<'_>) -> Option<Bound<'_, Self>> {
+        let batch = SPARE.alter(py, Vec::pop)?.into_bound(py);
+        if !ffi::is_unshared(&batch) {
+            return None;
+        }
+        ffi::track(&batch);
+        Some(batch)
+    }
+
+    /// Keeps a batch that has been run, to be used again when nobody holds it any more.
+    fn keep(this: &Bound<'_, Self>) {
+        let py = this.py();
+        this.get().serial.set(py, 0);
+        this.get().event_loop.clear(py);
+        // Not while it holds nothing: and with what it will hold it is a new object to the collector.
+        ffi::untrack(this);
+        SPARE.alter(py, |spare| {
+            if spare.len() < MOST_SPARE {
+                spare.push(this.clone().unbind());
+            }
+        });
+    }
+
+    fn add(&self, py: Python<'_>, ready: Ready) {
+        self.work.alter(py, |work| work.push_back(ready));
+    }
+
+    /// The next piece of work, and how many are left.
+    fn next(&self, py: Python<'_>) -> Option<(Ready, usize)> {
+        self.work.alter(py, |work| {
+            let ready = work.pop_front()?;
+            if work.is_empty() && work.capacity() > MOST_SPARE_ENTRIES {
+                *work = VecDeque::new();
+            }
+            Some((ready, work.len()))
+        })
+    }
+
+    fn len(&self, py: Python<'_>) -> usize {
+        self.work.alter(py, |work| work.len())
+    }
+
+    /// The first piece of work, to look at.
+    fn first(&self, py: Python<'_>) -> Option<Ready> {
+        let copy = |ready: &Ready| ready.clone_ref(py);
+        let first = self.work.alter(py, |work| work.front().map(copy));
+        first.or_else(|| self.shown.alter(py, |shown| shown.as_ref().map(copy)))
+    }
+
+    /// Runs this batch, and then the next ones as long as the loop would do nothing else.
+    fn run(this: &Bound<'_, Self>) -> PyResult<()> {
+        let py = this.py();
+        let Some(event_loop) = this.get().event_loop.bound(py) else { return Ok(()) };
+        let mut watched = None;
+        let mut batch = this.clone();
+        for passes_left in (0..MOST_PASSES).rev() {
+            let Some(queue) = stock::ready_queue(&event_loop) else {
+                return batch.get().run_alone(&event_loop);
+            };
+            if stock::is_in_debug_mode(&event_loop) {
+                return batch.get().run_in_debug_mode(&event_loop, &queue);
+            }
+            let pass = Pass::begin(&queue);
+            Self::run_pass(&batch, &event_loop, &queue)?;
+            let next = pass.end();
+            if passes_left == 0 || next == 0 || queue.len() != 1 {
+                break;
+            }
+            if watched.is_none() {
+                watched = Watched::by(&event_loop)?;
+            }
+            if !watched.as_ref().is_some_and(Watched::is_nothing) {
+                break;
+            }
+            match queue.first().map(Bound::cast_into_exact::<Self>) {
+                Some(Ok(first)) if first.get().serial.get(py) == next => batch = first,
+                _ => break,
+            }
+            queue.pop_left()?;
+        }
+        Ok(())
+    }
+
+    /// Runs every piece of work, in order.
+    fn run_pass<'py>(
+        this: &Bound<'py, Self>,
+        event_loop: &Bound<'py, PyAny>,
+        queue: &Deque<'py>,
+    ) -> PyResult<()> {
+        let py = this.py();
+        let batch = this.get();
+        let is_in_front = || queue.first().is_some_and(|first| first.is(this));
+        let several = batch.len(py) > 1;
+        if several {
+            queue.append_left(this.as_any())?;
+        }
+        while let Some((ready, left)) = batch.next(py) {
+            let outcome = ready.run(event_loop);
+            if outcome.is_err() {
+                batch.note_shown(py, ready);
+            } else {
+                drop(ready);
+            }
+            // Somebody else may have run, or dropped, what was left.
+            let in_front = several && is_in_front();
+            if in_front && (left == 0 || outcome.is_err() || stock::is_in_debug_mode(event_loop)) {
+                queue.pop_left()?;
+                batch.put_back_one_by_one(event_loop, queue)?;
+            }
+            outcome?;
+            if !in_front {
+                break;
+            }
+        }
+        if batch.len(py) == 0 {
+            Self::keep(this);
+        }
+        Ok(())
+    }
+
+    /// In debug mode a loop times its entries: each piece of work becomes one.
+    fn run_in_debug_mode(&self, event_loop: &Bound<'_, PyAny>, queue: &Deque<'_>) -> PyResult<()> {
+        let py = event_loop.py();
+        if self.len(py) > 1 {
+            return self.put_back_one_by_one(event_loop, queue);
+        }
+        let Some((ready, _)) = self.next(py) else { return Ok(()) };
+        let outcome = ready.run(event_loop);
+        self.note_shown(py, ready);
+        outcome
+    }
+
+    /// Keeps what was run, for the loop to show what took so long or what has left it.
+    fn note_shown(&self, py: Python<'_>, ready: Ready) {
+        drop(self.shown.replace(py, Some(ready)));
+    }
+
+    /// Puts what is left in front of the queue, each piece of work in a batch of its own.
+    fn put_back_one_by_one(
+        &self,
+        event_loop: &Bound<'_, PyAny>,
+        queue: &Deque<'_>,
+    ) -> PyResult<()> {
+        let work = self.work.take(event_loop.py());
+        work.into_iter()
+            .rev()
+            .try_for_each(|ready| queue.append_left(Self::begin(event_loop, ready)?.as_any()))
+    }
+
+    /// Runs all of it for a loop that has another queue by now.
+    fn run_alone(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        while let Some((ready, _)) = self.next(event_loop.py()) {
+            ready.run(event_loop)?;
+        }
+        Ok(())
+    }
+}
+
+/// Notes that a batch is being run, until it is dropped.
+struct Pass {
+    outer: Running,
+}
+
+impl Pass {
+    fn begin(queue: &Deque<'_>) -> Self {
+        Self { outer: RUNNING.replace(Running { queue: queue.address(), next: 0 }) }
+    }
+
+    /// The serial number of the batch for the next pass; 0 if nothing became ready.
+    fn end(self) -> u64 {
+        RUNNING.get().next
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        RUNNING.set(self.outer);
+    }
+}
+
+#[pymethods]
+impl Batch {
+    fn _run(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::run(slf)
+    }
+
+    /// Drop the work.
+    fn cancel(&self, py: Python<'_>) {
+        self.cancelled.set(py, true);
+        drop(self.work.take(py));
+    }
+
+    fn cancelled(&self, py: Python<'_>) -> bool {
+        self.cancelled.get(py)
+    }
+
+    /// Return the context that the work is run in.
+    #[cfg(Py_3_12)]
+    fn get_context<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.first(py).map(|ready| ready.context(py)).transpose()
+    }
+
+    #[getter]
+    fn _cancelled(&self, py: Python<'_>) -> bool {
+        self.cancelled.get(py)
+    }
+
+    #[getter]
+    fn _callback<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.first(py).map(|ready| ready.callback(py)).transpose()
+    }
+
+    #[getter]
+    fn _args<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        self.first(py).map(|ready| ready.args(py)).transpose()
+    }
+
+    #[getter]
+    fn _context<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.first(py).map(|ready| ready.context(py)).transpose()
+    }
+
+    #[getter]
+    fn _loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.event_loop.bound(py)
+    }
+
+    /// None: in debug mode, in which there would be one, the loop's own handles are used.
+    #[classattr]
+    fn _source_traceback(py: Python<'_>) -> Py<PyAny> {
+        py.None()
+    }
+
+    /// An entry passes for a handle of asyncio's.
+    #[getter]
+    fn __class__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        fault::point();
+        asyncio(slf.py()).handle_class.bind(slf.py()).clone()
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let py = slf.py();
+        match (slf.get().first(py), slf.get().event_loop.bound(py)) {
+            (Some(first), Some(event_loop)) => Ok(first.handle(&event_loop)?.repr()?.to_string()),
+            _ if slf.get().cancelled.get(py) => Ok("<Handle cancelled>".to_owned()),
+            _ => Ok("<Handle>".to_owned()),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.event_loop.traverse(&visit)?;
+        self.work.traverse(&visit)?;
+        self.shown.traverse(&visit)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        drop((self.work.take(py), self.shown.take(py)));
+        self.event_loop.clear(py);
+    }
+}
+
+impl Traverse for Option<Ready> {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.as_ref().map_or(Ok(()), |ready| ready.traverse(visit))
+    }
+}
+
+impl Traverse for VecDeque<Ready> {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.iter().try_for_each(|ready| ready.traverse(visit))
+    }
+}

@@ -1,0 +1,56 @@
+//! How ready work reaches its loop.
+//!
+//! The only place that knows kinds of loops. A loop is asked by `call_soon()` as documented, which
+//! every asyncio loop has: stock, uvloop, rloop or a stranger's (rule 7). The stock loops are known
+//! exactly (`stock.rs`): what their `call_soon()` does, when nobody has changed it, is to append to a
+//! queue. There, what becomes ready one after the other shares one entry of the queue (`batch.rs`).
+
+mod batch;
+mod ready;
+mod stock;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+
+pub(crate) use ready::Ready;
+pub(crate) use stock::{debug_of, look_up};
+
+use crate::ffi;
+
+/// Has the loop run this soon: in the order in which things became ready, never at once.
+pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {
+    let py = event_loop.py();
+    let context = ready.context(py)?;
+    // Whatever else was given as a context has a `run()` of its own.
+    if ffi::is_context(&context)
+        && let Some(queue) = stock::queue_to_append_to(event_loop)?
+    {
+        return batch::push(&queue, event_loop, ready);
+    }
+    let callback = ready.callback(py)?;
+    match ready.argument(py) {
+        Some(argument) => call_soon_with(event_loop, &callback, argument, &context),
+        None => call_soon(event_loop, &callback, &context),
+    }
+}
+
+/// `loop.call_soon(callback, context=context)`
+fn call_soon<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    callback: &Bound<'py, PyAny>,
+    context: &Bound<'py, PyAny>,
+) -> PyResult<()> {
+    let name = intern!(event_loop.py(), "call_soon");
+    ffi::call_method_in_context(name, &[event_loop, callback], context).map(drop)
+}
+
+/// `loop.call_soon(callback, argument, context=context)`
+pub(crate) fn call_soon_with<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    callback: &Bound<'py, PyAny>,
+    argument: &Bound<'py, PyAny>,
+    context: &Bound<'py, PyAny>,
+) -> PyResult<()> {
+    let name = intern!(event_loop.py(), "call_soon");
+    ffi::call_method_in_context(name, &[event_loop, callback, argument], context).map(drop)
+}

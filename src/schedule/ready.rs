@@ -1,0 +1,126 @@
+//! One piece of ready work: the step of a task, or a function to call.
+
+use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::asyncio::asyncio;
+use crate::ffi::{self, EnteredContext, Traverse};
+use crate::future::Future;
+use crate::task::Task;
+
+/// What is to be run, in the context that belongs to it.
+pub(crate) enum Ready {
+    /// The next step of a task.
+    Step(Py<Task>),
+    /// The next step of a task, with the future that it has awaited.
+    Wakeup(Py<Task>, Py<Future>),
+    /// `function(argument)`
+    Call { function: Py<PyAny>, argument: Py<Future>, context: Py<PyAny> },
+}
+
+impl Ready {
+    pub(super) fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Step(task) => Self::Step(task.clone_ref(py)),
+            Self::Wakeup(task, future) => Self::Wakeup(task.clone_ref(py), future.clone_ref(py)),
+            Self::Call { function, argument, context } => Self::Call {
+                function: function.clone_ref(py),
+                argument: argument.clone_ref(py),
+                context: context.clone_ref(py),
+            },
+        }
+    }
+
+    /// The function that stands for it, as a loop is given it and asyncio's log shows it.
+    pub(super) fn callback<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Self::Step(task) => Task::step_function(task.bind(py)),
+            Self::Wakeup(task, _) => Task::wakeup_function(task.bind(py)),
+            Self::Call { function, .. } => Ok(function.bind(py).clone()),
+        }
+    }
+
+    pub(super) fn argument<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, Future>> {
+        match self {
+            Self::Step(_) => None,
+            Self::Wakeup(_, argument) | Self::Call { argument, .. } => Some(argument.bind(py)),
+        }
+    }
+
+    pub(super) fn context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Self::Step(task) | Self::Wakeup(task, _) => task.get().ready_context(py),
+            Self::Call { context, .. } => Ok(context.bind(py).clone()),
+        }
+    }
+
+    /// Runs it in its context. What it raises is reported to the loop, as `Handle._run` does, a panic
+    /// as well, except for what is meant to end the program.
+    pub(super) fn run(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = event_loop.py();
+        let Err(error) = ffi::catch_panic(|| self.run_in_context(py)) else { return Ok(()) };
+        if error.is_instance_of::<PySystemExit>(py)
+            || error.is_instance_of::<PyKeyboardInterrupt>(py)
+        {
+            return Err(error);
+        }
+        self.report(event_loop, error)
+    }
+
+    fn run_in_context(&self, py: Python<'_>) -> PyResult<()> {
+        let entered = EnteredContext::enter(self.context(py)?)?;
+        let outcome = match self {
+            Self::Step(task) => Task::step(task.bind(py)),
+            Self::Wakeup(task, future) => Task::wakeup(task.bind(py), future.bind(py)),
+            Self::Call { function, argument, .. } => {
+                ffi::call(function.bind(py), &[argument.bind(py)]).map(drop)
+            }
+        };
+        outcome.and(entered.exit())
+    }
+
+    fn report(&self, event_loop: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
+        let py = event_loop.py();
+        let (callback, args) = (self.callback(py)?, self.args(py)?);
+        let shown = ffi::call(asyncio(py).format_callback_source.bind(py), &[&callback, &args])?;
+        let context = PyDict::new(py);
+        context.set_item(intern!(py, "message"), format!("Exception in callback {shown}"))?;
+        context.set_item(intern!(py, "exception"), error.into_value(py))?;
+        context.set_item(intern!(py, "handle"), self.handle(event_loop)?)?;
+        ffi::call_method(intern!(py, "call_exception_handler"), &[event_loop, &context]).map(drop)
+    }
+
+    pub(super) fn args<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.argument(py))
+    }
+
+    /// A handle of asyncio's that stands for it, to show.
+    pub(super) fn handle<'py>(
+        &self,
+        event_loop: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = event_loop.py();
+        let arguments = (self.callback(py)?, self.args(py)?, event_loop, self.context(py)?);
+        asyncio(py).handle_class.bind(py).call1(arguments)
+    }
+}
+
+impl Traverse for Ready {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::Step(task) => visit.call(task),
+            Self::Wakeup(task, future) => {
+                visit.call(task)?;
+                visit.call(future)
+            }
+            Self::Call { function, argument, context } => {
+                visit.call(function)?;
+                visit.call(argument)?;
+                visit.call(context)
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! asyncio's own loops, as far as they are what they were: the one place that touches what they
+//! keep to themselves (rule 7).
+//!
+//! A loop is known when it is of exactly a stock class and nobody has put something else in the
+//! place of the methods that are gone around, neither on the class nor on the loop. Classes tell by
+//! their version whether they were changed since they were looked at.
+
+use once_cell::sync::OnceCell;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyList, PyString, PyType};
+
+use crate::ffi::{self, Deque, DequeClass, Field};
+
+/// What is gone around on a loop.
+const METHODS: [&str; 4] = ["call_soon", "_call_soon", "_run_once", "get_debug"];
+
+struct Stock {
+    loops: Vec<KnownClass>,
+    handle: KnownClass,
+    selector: KnownClass,
+    deque: DequeClass,
+}
+
+static STOCK: OnceCell<Stock> = OnceCell::new();
+
+/// Looks at the classes before anybody can have changed them. Called when the module is made.
+pub(crate) fn look_up(py: Python<'_>) -> PyResult<()> {
+    STOCK.get_or_try_init(|| Stock::new(py)).map(drop)
+}
+
+impl Stock {
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        let find = |module: &str, name: &str| -> PyResult<Bound<'_, PyType>> {
+            Ok(PyModule::import(py, module)?.getattr(name)?.cast_into()?)
+        };
+        let loops = ["SelectorEventLoop", "ProactorEventLoop"]
+            .iter()
+            .filter_map(|name| find("asyncio", name).ok())
+            .map(|class| KnownClass::new(&class, &METHODS))
+            .collect::<PyResult<_>>()?;
+        Ok(Self {
+            loops,
+            handle: KnownClass::new(&find("asyncio.events", "Handle")?, &["_run"])?,
+            selector: KnownClass::new(&find("selectors", "DefaultSelector")?, &["select"])?,
+            deque: DequeClass::look_up(py)?,
+        })
+    }
+
+    /// The class of a loop, if it is a stock one and works as it did.
+    fn class_of(&self, event_loop: &Bound<'_, PyAny>) -> Option<&KnownClass> {
+        let py = event_loop.py();
+        let class = self.loops.iter().find(|class| class.is_class_of(event_loop))?;
+        (class.is_unchanged(py) && self.handle.is_unchanged(py)).then_some(class)
+    }
+}
+
+/// A class, and some of its methods as they were at first.
+struct KnownClass {
+    class: Py<PyType>,
+    methods: Vec<(Py<PyString>, Py<PyAny>)>,
+    /// The version at which the methods were last seen to be those; 0 is none.
+    version: Field<u32>,
+}
+
+impl KnownClass {
+    fn new(class: &Bound<'_, PyType>, names: &[&str]) -> PyResult<Self> {
+        let py = class.py();
+        let methods = names.iter().map(|name| {
+            let name = PyString::intern(py, name);
+            let method = ffi::member_of(class.as_type_ptr(), &name)
+                .ok_or_else(|| PyRuntimeError::new_err(format!("{class} has no {name}")))?;
+            Ok((name.unbind(), method.unbind()))
+        });
+        Ok(Self {
+            methods: methods.collect::<PyResult<_>>()?,
+            class: class.clone().unbind(),
+            version: Field::new(0),
+        })
+    }
+
+    fn is_class_of(&self, object: &Bound<'_, PyAny>) -> bool {
+        object.get_type_ptr().cast() == self.class.as_ptr()
+    }
+
+    /// Whether the methods of the class are what they were.
+    fn is_unchanged(&self, py: Python<'_>) -> bool {
+        let class = self.class.bind(py).as_type_ptr();
+        let version = ffi::version_of(class);
+        if version != 0 && version == self.version.get(py) {
+            return true;
+        }
+        let unchanged = self.methods.iter().all(|(name, method)| {
+            ffi::member_of(class, name.bind(py)).is_some_and(|found| found.is(method))
+        });
+        // Looking gave the class a version, if it can have one.
+        self.version.set(py, if unchanged { ffi::version_of(class) } else { 0 });
+        unchanged
+    }
+
+    /// Whether a call of this method on the object runs what the class had at first.
+    fn has_method(&self, object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+        let method = ffi::method_of(object, name)?;
+        Ok(self.methods.iter().any(|(known, first)| known.is(name) && first.is(&method)))
+    }
+}
+
+fn stock() -> &'static Stock {
+    STOCK.get().expect("filled when the module is made")
+}
+
+fn is_false(event_loop: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> bool {
+    let value = ffi::attribute_of(event_loop, name);
+    value.is_some_and(|value| value.is(PyBool::new(value.py(), false)))
+}
+
+/// Whether a stock loop is in debug mode.
+pub(super) fn is_in_debug_mode(event_loop: &Bound<'_, PyAny>) -> bool {
+    !is_false(event_loop, intern!(event_loop.py(), "_debug"))
+}
+
+/// What is ready on a stock loop; None if somebody has given it another kind of queue.
+pub(super) fn ready_queue<'py>(event_loop: &Bound<'py, PyAny>) -> Option<Deque<'py>> {
+    let queue = ffi::attribute_of(event_loop, intern!(event_loop.py(), "_ready"))?;
+    stock().deque.cast(queue)
+}
+
+/// The queue of a stock loop, if `call_soon()` would do nothing but append to it: the loop is not in
+/// debug mode and not closed. Like `call_soon()` itself this does not look at which thread it is in:
+/// debug mode does that.
+pub(super) fn queue_to_append_to<'py>(
+    event_loop: &Bound<'py, PyAny>,
+) -> PyResult<Option<Deque<'py>>> {
+    let py = event_loop.py();
+    let Some(class) = stock().class_of(event_loop) else { return Ok(None) };
+    if !class.has_method(event_loop, intern!(py, "call_soon"))?
+        || is_in_debug_mode(event_loop)
+        || !is_false(event_loop, intern!(py, "_closed"))
+    {
+        return Ok(None);
+    }
+    Ok(ready_queue(event_loop))
+}
+
+/// `loop.get_debug()`
+pub(crate) fn debug_of(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let name = intern!(event_loop.py(), "get_debug");
+    if let Some(class) = stock().class_of(event_loop)
+        && class.has_method(event_loop, name)?
+        && !is_in_debug_mode(event_loop)
+    {
+        return Ok(false);
+    }
+    ffi::call_method(name, &[event_loop])?.is_truthy()
+}
+
+/// What keeps a stock loop from coming back at once for what is ready: timers and files.
+pub(super) struct Watched<'py> {
+    event_loop: Bound<'py, PyAny>,
+    timers: Bound<'py, PyList>,
+    files: Bound<'py, PyDict>,
+}
+
+impl<'py> Watched<'py> {
+    /// None where that cannot be known.
+    pub(super) fn by(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Self>> {
+        let py = event_loop.py();
+        let stock = stock();
+        let attribute = |name| ffi::attribute_of(event_loop, name);
+        let Some(class) = stock.class_of(event_loop) else { return Ok(None) };
+        let Some(selector) = attribute(intern!(py, "_selector")) else { return Ok(None) };
+        if !class.has_method(event_loop, intern!(py, "_run_once"))?
+            || !stock.selector.is_class_of(&selector)
+            || !stock.selector.is_unchanged(py)
+            || !stock.selector.has_method(&selector, intern!(py, "select"))?
+        {
+            return Ok(None);
+        }
+        let timers = attribute(intern!(py, "_scheduled")).map(Bound::cast_into_exact);
+        let files = ffi::attribute_of(&selector, intern!(py, "_fd_to_key"));
+        let files = files.map(Bound::cast_into_exact);
+        let (Some(Ok(timers)), Some(Ok(files))) = (timers, files) else { return Ok(None) };
+        Ok(Some(Self { event_loop: event_loop.clone(), timers, files }))
+    }
+
+    /// Whether the loop would come back at once and for nothing else: no timer runs, it watches no
+    /// file but its own pipe, and it has not been told to stop.
+    pub(super) fn is_nothing(&self) -> bool {
+        let stopping = intern!(self.event_loop.py(), "_stopping");
+        self.timers.is_empty()
+            && self.files.len() == 1
+            && stock().class_of(&self.event_loop).is_some()
+            && is_false(&self.event_loop, stopping)
+    }
+}
