@@ -25,6 +25,7 @@ STDERR = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="run what takes long as well")
     parser.addini("hang_limit", "seconds a phase of a test may take at all", default="180")
 
 

@@ -1,9 +1,12 @@
 """At the interpreter's limits: no more recursion, sub-interpreters, imports in odd orders."""
 
 import asyncio
+import ctypes
+import itertools
 import sys
 
 import pytest
+from aioxide import _core
 from support import implementation, run_child, run_passes
 
 # Recursion
@@ -131,8 +134,6 @@ def test_imported_again():
 
 
 INTERPRETERS = """
-    import aioxide
-
     try:
         import _interpreters as interpreters
     except ImportError:
@@ -167,13 +168,64 @@ INTERPRETERS = """
     async def main():
         return "the main interpreter goes on"
 
+    import aioxide
     print(aioxide.run(main()))
 """
 
 
-def test_sub_interpreters_are_refused():
-    outcome = run_child(INTERPRETERS, implementation("builtin"))
+@pytest.mark.parametrize("first", ["import aioxide", ""], ids=["before", "behind"])
+def test_sub_interpreters_are_refused(first):
+    # Before or behind the import in the main interpreter.
+    outcome = run_child(INTERPRETERS, implementation("builtin"), setup=first)
     assert outcome == (0, "refused\nrefused\nthe main interpreter goes on\n", "")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="new in 3.14")
+def test_an_interpreter_of_concurrent_interpreters_gets_an_import_error():
+    program = """
+        from concurrent import interpreters
+
+        interpreter = interpreters.create()
+        try:
+            interpreter.exec("import aioxide")
+        except interpreters.ExecutionFailed as failed:
+            print(failed.excinfo.type.__name__)
+        interpreter.close()
+        import aioxide
+        print("goes on")
+    """
+    assert run_child(program, implementation("builtin")) == (0, "ImportError\ngoes on\n", "")
+
+
+class ModuleSlot(ctypes.Structure):
+    """`PyModuleDef_Slot`"""
+
+    _fields_ = (("number", ctypes.c_int), ("value", ctypes.c_void_p))
+
+
+class ModuleDef(ctypes.Structure):
+    """`PyModuleDef`, up to its slots, on builds with the GIL."""
+
+    _names = "ob_refcnt ob_type m_init m_index m_copy m_name m_doc m_size m_methods m_slots"
+    _fields_ = tuple((name, ctypes.c_void_p) for name in _names.split())
+
+
+PY_MOD_GIL, PY_MOD_GIL_USED = 4, 0
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="no declaration before 3.13")
+def test_the_module_asks_for_the_gil():
+    # The declaration is a slot of the definition that the extension's init function gives.
+    init = ctypes.PyDLL(_core.__file__).PyInit__core
+    init.restype = ctypes.c_void_p
+    slots = ctypes.c_void_p.from_address(init() + ModuleDef.m_slots.offset).value
+    found = {}
+    for place in itertools.count():
+        slot = ModuleSlot.from_address(slots + place * ctypes.sizeof(ModuleSlot))
+        if slot.number == 0:
+            break
+        found[slot.number] = slot.value or 0
+    assert found[PY_MOD_GIL] == PY_MOD_GIL_USED
 
 
 # Odd collections
