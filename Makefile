@@ -17,6 +17,11 @@ ROWS ?=
 LOOPS ?= stock
 
 .PHONY: help demo test pytest conformance fuzz soak bench instructions rust-checks python-checks clean
+# A debug build of CPython: on Debian the package python3-dbg, and python3-venv.
+DEBUG_PYTHON ?= python3-dbg
+CORE_TESTS = tests/test_future_*.py tests/test_task_*.py tests/test_mixed_kinds.py
+
+.PHONY: help demo test pytest conformance fuzz memory memory-debug debug-checks valgrind rust-checks python-checks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -74,6 +79,21 @@ instructions: $(VENV)/made-for ## instructions for each operation, by valgrind; 
 	@echo "building and installing aioxide into $(VENV) …"
 	$(BIN)/python -m pip install --quiet .
 	$(BIN)/python -m benches --instructions --rows "$(ROWS)" --loops "$(LOOPS)"
+memory: ## N objects of every outcome leave nothing behind, after `make test`
+	$(BIN)/python tests/memory/run.py --things $(N)
+
+memory-debug: ## the same, and the tests of the classes, on a debug build of CPython
+	$(MAKE) --no-print-directory debug-checks VENV=.venv-debug PYTHON=$(DEBUG_PYTHON)
+
+# Rust's own assertions are on, too.
+debug-checks: $(VENV)/made-for
+	$(BIN)/python -c 'import sys; sys.gettotalrefcount()'
+	$(BIN)/python -m pip install --quiet --config-settings=build-args="--profile dev" .[test]
+	PYTHONMALLOC=debug $(BIN)/python tests/memory/run.py --things $(N)
+	PYTHONMALLOC=debug $(BIN)/python -m pytest -q --numprocesses auto -k rust --timeout 600 $(CORE_TESTS)
+
+valgrind: ## every outcome under valgrind's memcheck, after `make test`
+	$(BIN)/python tests/memory/memcheck.py
 
 # The environment is made anew when another interpreter is asked for.
 $(VENV)/made-for: FORCE

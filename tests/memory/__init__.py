@@ -1,0 +1,1 @@
+"""Objects of every outcome, by the million, leave nothing behind. `run.py` is the command."""
