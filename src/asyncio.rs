@@ -13,6 +13,7 @@ use pyo3::types::{IntoPyDict, PyBool, PyModule, PyType};
 pub(crate) struct Asyncio {
     pub(crate) future_class: Py<PyAny>,
     pub(crate) task_class: Py<PyAny>,
+    pub(crate) gathering_class: Py<PyAny>,
     pub(crate) cancelled_error: Py<PyAny>,
     pub(crate) invalid_state_error: Py<PyType>,
     pub(crate) future_repr: Py<PyAny>,
@@ -25,6 +26,7 @@ pub(crate) struct Asyncio {
     pub(crate) extract_stack: Py<PyAny>,
     pub(crate) is_finalizing: Py<PyAny>,
     pub(crate) get_event_loop: Py<PyAny>,
+    pub(crate) get_running_loop: Py<PyAny>,
     pub(crate) enter_task: Py<PyAny>,
     pub(crate) leave_task: Py<PyAny>,
     pub(crate) register_task: Py<PyAny>,
@@ -36,15 +38,22 @@ pub(crate) struct Asyncio {
     /// On 3.11, which has no eager tasks, these two are for tasks of every kind.
     pub(crate) register_eager_task: Py<PyAny>,
     pub(crate) unregister_eager_task: Py<PyAny>,
-    #[cfg(not(Py_3_12))]
+    #[cfg(any(not(Py_3_12), Py_3_14))]
     pub(crate) current_task: Py<PyAny>,
     #[cfg(Py_3_14)]
     pub(crate) future_add_to_awaited_by: Py<PyAny>,
     #[cfg(Py_3_14)]
     pub(crate) future_discard_from_awaited_by: Py<PyAny>,
-    /// The exact classes of asyncio's own loops on this platform, and their `call_soon`.
+    /// The module, in which `Task` is the class in force.
+    pub(crate) tasks: Py<PyModule>,
+    pub(crate) gather: Py<PyAny>,
+    pub(crate) shield: Py<PyAny>,
+    pub(crate) wait: Py<PyAny>,
+    pub(crate) sleep0: Py<PyAny>,
+    /// The exact classes of asyncio's own loops on this platform, and two of their methods.
     pub(crate) stock_loops: Vec<Py<PyAny>>,
     pub(crate) stock_call_soon: Py<PyAny>,
+    pub(crate) stock_create_task: Py<PyAny>,
     pub(crate) handle_class: Py<PyAny>,
     pub(crate) format_callback_source: Py<PyAny>,
     /// `object.__class__`, the descriptor that assigns to it.
@@ -59,6 +68,10 @@ pub(crate) struct Quirks {
     pub(crate) wraps_stop_iteration: bool,
     /// `Future.__init__` on an object that has a loop is an error.
     pub(crate) initialises_once: bool,
+    /// A `gather()` that fails drops the edges of the call graph to the children that go on.
+    pub(crate) gather_lets_go: bool,
+    /// A `shield()` that was cancelled takes the exception of its inner future for retrieved.
+    pub(crate) shield_drops_late_exceptions: bool,
 }
 
 static TABLE: OnceCell<Asyncio> = OnceCell::new();
@@ -84,6 +97,8 @@ impl Asyncio {
         let find = |module: &str, name: &str| -> PyResult<Py<PyAny>> {
             PyModule::import(py, module)?.getattr(name).map(Bound::unbind)
         };
+        let base_loop = PyModule::import(py, "asyncio.base_events")?.getattr("BaseEventLoop")?;
+        let find_in_loop = |name: &str| base_loop.getattr(name).map(Bound::unbind);
         let (register_eager, unregister_eager) = if cfg!(Py_3_12) {
             ("_register_eager_task", "_unregister_eager_task")
         } else {
@@ -93,6 +108,7 @@ impl Asyncio {
         Ok(Self {
             future_class: find("_asyncio", "Future")?,
             task_class: find("_asyncio", "Task")?,
+            gathering_class: find("asyncio.tasks", "_GatheringFuture")?,
             cancelled_error: find("asyncio.exceptions", "CancelledError")?,
             invalid_state_error: find("asyncio.exceptions", "InvalidStateError")?.extract(py)?,
             future_repr: find("asyncio.base_futures", "_future_repr")?,
@@ -105,6 +121,7 @@ impl Asyncio {
             extract_stack: find("traceback", "extract_stack")?,
             is_finalizing: find("sys", "is_finalizing")?,
             get_event_loop: find("_asyncio", get_event_loop)?,
+            get_running_loop: find("_asyncio", "_get_running_loop")?,
             enter_task: find("_asyncio", "_enter_task")?,
             leave_task: find("_asyncio", "_leave_task")?,
             register_task: find("_asyncio", "_register_task")?,
@@ -114,20 +131,23 @@ impl Asyncio {
             swap_current_task: find("_asyncio", "_swap_current_task")?,
             register_eager_task: find("_asyncio", register_eager)?,
             unregister_eager_task: find("_asyncio", unregister_eager)?,
-            #[cfg(not(Py_3_12))]
+            #[cfg(any(not(Py_3_12), Py_3_14))]
             current_task: find("asyncio.tasks", "current_task")?,
             #[cfg(Py_3_14)]
             future_add_to_awaited_by: find("_asyncio", "future_add_to_awaited_by")?,
             #[cfg(Py_3_14)]
             future_discard_from_awaited_by: find("_asyncio", "future_discard_from_awaited_by")?,
+            tasks: PyModule::import(py, "asyncio.tasks")?.unbind(),
+            gather: find("asyncio.tasks", "gather")?,
+            shield: find("asyncio.tasks", "shield")?,
+            wait: find("asyncio.tasks", "_wait")?,
+            sleep0: find("asyncio.tasks", "__sleep0")?,
             stock_loops: ["SelectorEventLoop", "ProactorEventLoop"]
                 .iter()
                 .filter_map(|name| find("asyncio", name).ok())
                 .collect(),
-            stock_call_soon: PyModule::import(py, "asyncio.base_events")?
-                .getattr("BaseEventLoop")?
-                .getattr("call_soon")?
-                .unbind(),
+            stock_call_soon: find_in_loop("call_soon")?,
+            stock_create_task: find_in_loop("create_task")?,
             handle_class: find("asyncio.events", "Handle")?,
             format_callback_source: find("asyncio.format_helpers", "_format_callback_source")?,
             class_descriptor: py
@@ -157,6 +177,13 @@ impl Quirks {
             future.setattr("_log_traceback", false)?; // it was looked at, nobody has to be told
         }
         let initialises_once = future.call_method("__init__", (), Some(&arguments)).is_err();
-        Ok(Self { wraps_stop_iteration, initialises_once })
+        let tasks = PyModule::import(py, "asyncio.tasks")?;
+        let gather_lets_go = tasks.hasattr("_discard_awaited_by")?;
+        Ok(Self {
+            wraps_stop_iteration,
+            initialises_once,
+            gather_lets_go,
+            shield_drops_late_exceptions: !cfg!(Py_3_14),
+        })
     }
 }

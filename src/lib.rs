@@ -9,8 +9,10 @@
 //! - [`registry`]: current task, all tasks, names and counts
 //! - [`future`]: the class `Future`
 //! - [`task`]: the class `Task`
+//! - [`combinators`]: asyncio's functions that wait for several futures
 
 mod asyncio;
+mod combinators;
 mod ffi;
 mod future;
 mod registry;
@@ -25,6 +27,14 @@ use pyo3::prelude::*;
 // One thread at a time is attached: what `ffi::Field` relies on.
 #[pymodule(gil_used = true)]
 pub mod _core {
+    #[pymodule_export]
+    use crate::combinators::gather::gather;
+    #[pymodule_export]
+    use crate::combinators::shield::shield;
+    #[pymodule_export]
+    use crate::combinators::sleep::sleep0;
+    #[pymodule_export]
+    use crate::combinators::{GatheringFuture, Watch};
     #[pymodule_export]
     use crate::future::Future;
     #[cfg(Py_3_14)]
@@ -48,6 +58,7 @@ pub mod _core {
             return Err(PyImportError::new_err("aioxide does not support sub-interpreters"));
         }
         crate::asyncio::look_up(py)?;
-        crate::task::prepare(py)
+        crate::task::prepare(py)?;
+        crate::combinators::prepare(py)
     }
 }

@@ -10,6 +10,7 @@
 //!
 //! Both ways to initialise read their arguments by one [`Signature`].
 
+use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{ptr, slice};
 
@@ -156,6 +157,13 @@ pub(crate) fn install_constructor<T: Construct>(py: Python<'_>) -> PyResult<()> 
     Ok(())
 }
 
+/// Has error messages name the class without its module, as they do for one written in Python.
+pub(crate) fn name_without_module<T: PyClass>(py: Python<'_>, name: &'static CStr) {
+    // SAFETY: the type is ready and used by no other thread yet; the name lives as long as it does,
+    // and is not what the type frees.
+    unsafe { (*T::type_object_raw(py)).tp_name = name.as_ptr() };
+}
+
 /// A new object of `class`, not initialised.
 ///
 /// # Safety
@@ -175,6 +183,12 @@ unsafe fn allocate<T: Construct>(
         T::write_unready(object.as_ptr(), offsets);
         Ok(object.cast_into_unchecked())
     }
+}
+
+/// A new object of `T` itself, on which `__init__` has not been called.
+pub(crate) fn blank<T: Construct>(py: Python<'_>) -> PyResult<Bound<'_, T>> {
+    // SAFETY: the class is that of `T`.
+    unsafe { allocate::<T>(py, T::type_object_raw(py)) }
 }
 
 unsafe extern "C" fn new<T: Construct>(
@@ -244,8 +258,7 @@ unsafe fn make<'py, T: Construct>(
         names().zip(keywords.iter().map(bound)),
     );
     if let Ok(arguments) = read {
-        // SAFETY: the class is that of `T`.
-        let object = unsafe { allocate::<T>(py, T::type_object_raw(py))? };
+        let object = blank::<T>(py)?;
         T::initialise(&object, arguments)?;
         return Ok(object);
     }

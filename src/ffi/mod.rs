@@ -15,15 +15,18 @@ mod interpreter;
 mod unwind;
 
 pub(crate) use call::{
-    call_in_context, call_method_in_context, call_method_or_take_raised, same_or_equal,
+    call_in_context, call_method_in_context, call_method_or_take_raised, compares_by_identity,
+    same_or_equal,
 };
-pub(crate) use construct::{Arguments, Construct, Signature, install_constructor};
+pub(crate) use construct::{
+    Arguments, Construct, Signature, blank, install_constructor, name_without_module,
+};
 pub(crate) use context::{EnteredContext, copy_current_context, is_context};
 pub(crate) use coroutine::{Progress, is_generator, is_native_coroutine, send, throw};
 pub(crate) use dealloc::{Lifecycle, OriginalDealloc, install_lifecycle};
 pub(crate) use error::{
-    as_raised, chain, given_exception_matches, raise, set_cause_and_context, set_traceback,
-    traceback_of, unraisable,
+    as_raised, chain, given_exception_matches, passing_through, raise, set_cause_and_context,
+    set_traceback, traceback_of, unraisable,
 };
 pub(crate) use field::{Field, SharedField, Traverse};
 pub(crate) use function::{

@@ -29,7 +29,7 @@ pub(super) fn prepare(class: &Bound<'_, PyType>) -> PyResult<()> {
 /// A task that awaits a task passes the request on. That chain is walked, not recursed into: it may
 /// be a hundred thousand tasks long. The last task of it, the one whose future does not take the
 /// request, gets its `CancelledError` with the next step; for those above it the request is taken.
-pub(super) fn cancel<'py>(
+pub(crate) fn cancel<'py>(
     task: &Bound<'py, Task>,
     message: Option<Bound<'py, PyAny>>,
 ) -> PyResult<bool> {

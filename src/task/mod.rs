@@ -37,6 +37,7 @@ use crate::ffi::{
 };
 use crate::future::{Future, report};
 use crate::state::{Cancellation, Life};
+pub(crate) use cancel::cancel;
 
 /// A coroutine that is run by a loop of asyncio, and the future of its result.
 ///
@@ -72,6 +73,10 @@ impl Task {
     /// The context its steps run in; an error for a task whose `__init__` has not run.
     pub(crate) fn ready_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.context.bound(py).ok_or_else(uninitialised)
+    }
+
+    pub(crate) fn keep_quiet_when_destroyed(&self, py: Python<'_>) {
+        self.log_destroy_pending.set(py, false);
     }
 
     fn unload_into(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>) {
