@@ -63,17 +63,18 @@ pub(crate) fn append<'py>(queue: &Bound<'py, PyAny>, entry: &Bound<'py, PyAny>) 
     queue.call_method1(intern!(queue.py(), "append"), (entry,)).map(drop)
 }
 
-/// Whether `create_task(coroutine)` would do nothing but call the class of asyncio's tasks.
+/// Whether `create_task(coroutine)` of a loop without a task factory would do nothing but call the
+/// class of asyncio's tasks.
 ///
 /// That is so on a loop whose queue `stock_queue()` gives, if its `create_task` is the one of its
-/// class and it has no task factory.
+/// class, and on an open loop that has been given one that says so (`loops.py`).
 pub(crate) fn only_calls_class(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = event_loop.py();
-    if stock_queue(event_loop)?.is_none() {
-        return Ok(false);
-    }
     let create_task = event_loop.getattr(intern!(py, "create_task"))?;
-    let stock = asyncio(py).stock_create_task.as_ptr();
-    Ok(ffi::function_of_method(&create_task) == Some(stock)
-        && event_loop.getattr(intern!(py, "_task_factory"))?.is_none())
+    if stock_queue(event_loop)?.is_some() {
+        let stock = asyncio(py).stock_create_task.as_ptr();
+        return Ok(ffi::function_of_method(&create_task) == Some(stock));
+    }
+    Ok(create_task.getattr_opt(intern!(py, "only_calls_class"))?.is_some()
+        && !event_loop.call_method0(intern!(py, "is_closed"))?.is_truthy()?)
 }

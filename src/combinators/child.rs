@@ -5,13 +5,12 @@
 use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::IntoPyDict;
 
-use super::{DoneCallback, GatheringFuture};
+use super::DoneCallback;
 use crate::ffi;
 use crate::future::{self, Callback, Future};
 use crate::state::Life;
-use crate::task::{self, Task};
+use crate::task::Task;
 
 /// `child`, if its methods are those of its class, and this one of ours.
 pub(super) fn plain<'a, 'py>(child: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, Future>> {
@@ -96,23 +95,6 @@ pub(super) fn cancel_message<'py>(
         None => Some(child.getattr(intern!(child.py(), "_cancel_message"))?),
     };
     Ok(message.filter(|message| !message.is_none()))
-}
-
-/// `child.cancel(msg=message)`
-pub(super) fn cancel(child: &Bound<'_, PyAny>, message: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let py = child.py();
-    if let Some(own) = plain(child).filter(|_| !child.is_instance_of::<GatheringFuture>()) {
-        let message = Some(message.clone());
-        return match own.cast::<Task>() {
-            Ok(own_task) => task::cancel(own_task, message),
-            Err(_) => {
-                own.get().ready_loop(py)?;
-                future::cancel(own, message)
-            }
-        };
-    }
-    let keywords = [("msg", message)].into_py_dict(py)?;
-    child.call_method(intern!(py, "cancel"), (), Some(&keywords))?.is_truthy()
 }
 
 /// `child.add_done_callback(callback)`; says whether a future of ours took it natively.

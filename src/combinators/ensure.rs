@@ -12,19 +12,22 @@ use crate::schedule;
 use crate::task::Task;
 
 /// The loop that all arguments belong to, if there is nothing about them that only asyncio's own
-/// code does right: they are coroutines and futures of that one loop, which is not in debug mode,
-/// and each is equal to itself only.
+/// code does right: they are coroutines and futures of that one loop and each is equal to itself
+/// only; the loop is not in debug mode, and no task factory runs coroutines meanwhile. If there is a
+/// `common` one already, it has to be that.
 pub(super) fn common_loop<'py>(
     arguments: &Bound<'py, PyTuple>,
+    mut common: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = arguments.py();
-    let mut common: Option<Bound<'py, PyAny>> = None;
+    let mut makes_tasks = false;
     for argument in arguments {
         let event_loop = if ffi::is_native_coroutine(&argument) {
+            makes_tasks = true;
             if common.is_some() {
                 continue;
             }
-            asyncio(py).get_running_loop.bind(py).call0()?
+            running_loop(py)?
         } else if ffi::compares_by_identity(&argument) && child::is_future(&argument)? {
             child::loop_of(&argument)?
         } else {
@@ -38,8 +41,22 @@ pub(super) fn common_loop<'py>(
     let Some(event_loop) = common.filter(|event_loop| !event_loop.is_none()) else {
         return Ok(None);
     };
-    let debug = event_loop.call_method0(intern!(py, "get_debug"))?.is_truthy()?;
-    Ok((!debug).then_some(event_loop))
+    let plain = denies(&event_loop, "get_debug")?
+        && (!makes_tasks || denies(&event_loop, "get_task_factory")?);
+    Ok(plain.then_some(event_loop))
+}
+
+/// The loop that runs in this thread, or None.
+pub(super) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    asyncio(py).get_running_loop.bind(py).call0()
+}
+
+/// Whether the loop has this method, and it answers no.
+fn denies(event_loop: &Bound<'_, PyAny>, method: &str) -> PyResult<bool> {
+    match event_loop.getattr_opt(method)? {
+        Some(method) => Ok(!method.call0()?.is_truthy()?),
+        None => Ok(false),
+    }
 }
 
 /// Makes tasks of coroutines, on one loop.

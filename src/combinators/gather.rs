@@ -34,8 +34,11 @@ pub(crate) fn gather<'py>(
         None => Some(false),
         Some(choice) => choice.cast_exact::<PyBool>().ok().map(|choice| choice.is_true()),
     };
+    // Since 3.14 the futures have to be of the loop that runs, if one does.
+    let running = if cfg!(Py_3_14) { Some(ensure::running_loop(py)?) } else { None };
+    let running = running.filter(|running| !running.is_none());
     if let Some(return_exceptions) = plain_choice
-        && let Some(event_loop) = ensure::common_loop(&coros_or_futures)?
+        && let Some(event_loop) = ensure::common_loop(&coros_or_futures, running)?
     {
         return collect(&coros_or_futures, event_loop, return_exceptions).map(Bound::into_any);
     }
@@ -54,7 +57,7 @@ fn collect<'py>(
     let gathering = GatheringFuture::collecting(py, return_exceptions)?;
     let awaiter = gathering.get().awaiter();
     if cfg!(Py_3_14) {
-        awaiter.note(&asyncio(py).get_running_loop.bind(py).call0()?)?;
+        awaiter.note(&ensure::running_loop(py)?)?;
     }
     let callback = DoneCallback::of_gathering(&gathering)?;
     let maker = Maker::on(event_loop.clone())?;

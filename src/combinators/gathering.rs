@@ -9,7 +9,6 @@ use pyo3::types::{IntoPyDict, PyDict, PyFunction, PyList, PyTuple};
 use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 
 use super::awaiter::Awaiter;
-use super::child;
 use super::tally::Tally;
 use crate::asyncio::asyncio;
 use crate::ffi::{
@@ -17,7 +16,7 @@ use crate::ffi::{
 };
 use crate::future::{self, Future, report};
 use crate::registry;
-use crate::state::Life;
+use crate::task;
 
 /// `asyncio.tasks._GatheringFuture`: takes the children and, by keyword, their loop.
 ///
@@ -79,12 +78,17 @@ impl GatheringFuture {
         self.return_exceptions.get(py)
     }
 
+    /// Some child has taken a request to cancel: the gathering will end with a `CancelledError`.
+    pub(crate) fn request_cancel(&self, py: Python<'_>) {
+        self.cancel_requested.set(py, true);
+    }
+
     pub(super) fn cancel_requested(&self, py: Python<'_>) -> bool {
         self.cancel_requested.get(py)
     }
 
     /// The children in the order of the arguments, some of them several times.
-    pub(super) fn children<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    pub(crate) fn children<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let Some(children) = self.children.bound(py) else { return Ok(Vec::new()) };
         match children.cast::<PyList>() {
             Ok(list) => Ok(list.iter().collect()),
@@ -159,19 +163,7 @@ impl GatheringFuture {
     /// Cancel the children. Return False if none of them could be, or if the future is done.
     #[pyo3(signature = (msg=None))]
     fn cancel<'py>(slf: &Bound<'py, Self>, msg: Option<Bound<'py, PyAny>>) -> PyResult<bool> {
-        let py = slf.py();
-        if as_future(slf).get().life(py) != Life::Pending {
-            return Ok(false);
-        }
-        let message = msg.unwrap_or_else(|| py.None().into_bound(py));
-        let mut cancelled = false;
-        for child in slf.get().children(py)? {
-            cancelled |= child::cancel(&child, &message)?;
-        }
-        if cancelled {
-            slf.get().cancel_requested.set(py, true);
-        }
-        Ok(cancelled)
+        task::cancel(as_future(slf), msg)
     }
 
     #[getter]

@@ -16,7 +16,7 @@ use crate::ffi;
 pub(crate) fn shield<'py>(arg: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = arg.py();
     let arguments = PyTuple::new(py, [&arg])?;
-    let Some(event_loop) = ensure::common_loop(&arguments)? else {
+    let Some(event_loop) = ensure::common_loop(&arguments, None)? else {
         return asyncio(py).shield.bind(py).call1(arguments);
     };
     let inner = if ffi::is_native_coroutine(&arg) {

@@ -7,8 +7,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::awaiter::Awaiter;
 use super::tally::Tally;
-use super::{DoneCallback, child};
-use crate::asyncio::asyncio;
+use super::{DoneCallback, child, ensure};
 use crate::ffi::SharedField;
 
 /// What has to happen to the futures before the wait is over.
@@ -62,7 +61,7 @@ impl Watch {
         let py = slf.py();
         let this = slf.get();
         if cfg!(Py_3_14) {
-            this.awaiter.note(&asyncio(py).get_running_loop.bind(py).call0()?)?;
+            this.awaiter.note(&ensure::running_loop(py)?)?;
         }
         let callback = DoneCallback::of_watch(slf)?;
         this.callback.put(callback.clone());

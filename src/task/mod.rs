@@ -136,7 +136,7 @@ impl Task {
     /// next opportunity, which may catch it. Return False if the task is done.
     #[pyo3(signature = (msg=None))]
     fn cancel(slf: &Bound<'_, Self>, msg: Option<Bound<'_, PyAny>>) -> PyResult<bool> {
-        cancel::cancel(slf, msg)
+        cancel::cancel(as_future(slf), msg)
     }
 
     /// Return how many requests to cancel there were, less those that were taken back.
