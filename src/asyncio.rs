@@ -49,7 +49,6 @@ pub(crate) struct Asyncio {
     pub(crate) gather: Py<PyAny>,
     pub(crate) shield: Py<PyAny>,
     pub(crate) wait: Py<PyAny>,
-    pub(crate) sleep0: Py<PyAny>,
     /// The exact classes of asyncio's own loops on this platform, and two of their methods.
     pub(crate) stock_loops: Vec<Py<PyAny>>,
     pub(crate) stock_call_soon: Py<PyAny>,
@@ -141,7 +140,6 @@ impl Asyncio {
             gather: find("asyncio.tasks", "gather")?,
             shield: find("asyncio.tasks", "shield")?,
             wait: find("asyncio.tasks", "_wait")?,
-            sleep0: find("asyncio.tasks", "__sleep0")?,
             stock_loops: ["SelectorEventLoop", "ProactorEventLoop"]
                 .iter()
                 .filter_map(|name| find("asyncio", name).ok())

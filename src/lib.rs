@@ -32,8 +32,6 @@ pub mod _core {
     #[pymodule_export]
     use crate::combinators::shield::shield;
     #[pymodule_export]
-    use crate::combinators::sleep::sleep0;
-    #[pymodule_export]
     use crate::combinators::{GatheringFuture, Watch};
     #[pymodule_export]
     use crate::future::Future;

@@ -59,7 +59,6 @@ def test_install_changes_these_names_and_no_others():
     expected = {
         ("asyncio.tasks", "_GatheringFuture"): aioxide._core._GatheringFuture,
         ("asyncio.tasks", "_wait"): aioxide.combinators.wait,
-        ("asyncio.tasks", "__sleep0"): getattr(aioxide._core, "__sleep0"),
         ("asyncio", "gather"): aioxide._core.gather,
         ("asyncio.tasks", "gather"): aioxide._core.gather,
         ("asyncio", "shield"): aioxide._core.shield,

@@ -27,7 +27,6 @@ __all__ = [
     "Task",
     "Watch",
     "_GatheringFuture",
-    "__sleep0",
     "__version__",
     "counts",
     "gather",
@@ -254,9 +253,6 @@ def gather(
 
 def shield(arg: Awaitable[_T]) -> asyncio.Future[_T]:
     """Is `asyncio.shield()`; what it does not do itself it has asyncio's own function do."""
-
-def __sleep0() -> Awaitable[None]:
-    """Returns what waits for one pass of the loop, as `asyncio.sleep(0)` does."""
 
 @final
 class Watch:

@@ -1,7 +1,7 @@
 """Which of asyncio's functions are written in Rust as well, and the one that keeps a frame here.
 
-`asyncio.wait()` and `asyncio.sleep()` themselves stay: coroutine functions of asyncio's, whose
-coroutines have their names and frames. What they call inside is exchanged.
+`asyncio.wait()` itself stays: a coroutine function of asyncio's, whose coroutines have their names
+and frames. What it calls inside is exchanged.
 """
 
 from asyncio import AbstractEventLoop, Future, Handle, tasks
@@ -52,7 +52,6 @@ _KNOWN: list[tuple[str, Any, set[str]]] = [
     ("gather", _core.gather, {"_done_callback"}),
     ("shield", _core.shield, {"_inner_done_callback", "_outer_done_callback"}),
     ("_wait", wait, {"_on_completion"}),
-    ("__sleep0", getattr(_core, "__sleep0"), set()),
 ]
 _ALSO_INSIDE = {"_clear_awaited_by_callback"}
 

@@ -37,7 +37,8 @@ pub(crate) fn gather<'py>(
     // Since 3.14 the futures have to be of the loop that runs, if one does.
     let running = if cfg!(Py_3_14) { Some(ensure::running_loop(py)?) } else { None };
     let running = running.filter(|running| !running.is_none());
-    if let Some(return_exceptions) = plain_choice
+    if !coros_or_futures.is_empty()
+        && let Some(return_exceptions) = plain_choice
         && let Some(event_loop) = ensure::common_loop(&coros_or_futures, running)?
     {
         return collect(&coros_or_futures, event_loop, return_exceptions).map(Bound::into_any);

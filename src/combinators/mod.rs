@@ -16,7 +16,6 @@ pub(crate) mod gather;
 mod gathering;
 mod handle;
 pub(crate) mod shield;
-pub(crate) mod sleep;
 mod tally;
 mod wait;
 
