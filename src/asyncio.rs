@@ -13,6 +13,7 @@ use pyo3::types::{IntoPyDict, PyBool, PyModule, PyType};
 pub(crate) struct Asyncio {
     pub(crate) future_class: Py<PyAny>,
     pub(crate) task_class: Py<PyAny>,
+    pub(crate) gathering_class: Py<PyAny>,
     pub(crate) cancelled_error: Py<PyAny>,
     pub(crate) invalid_state_error: Py<PyType>,
     pub(crate) future_repr: Py<PyAny>,
@@ -25,6 +26,7 @@ pub(crate) struct Asyncio {
     pub(crate) extract_stack: Py<PyAny>,
     pub(crate) is_finalizing: Py<PyAny>,
     pub(crate) get_event_loop: Py<PyAny>,
+    pub(crate) get_running_loop: Py<PyAny>,
     pub(crate) enter_task: Py<PyAny>,
     pub(crate) leave_task: Py<PyAny>,
     /// Loops and the tasks that run on them; the dict that `_enter_task` writes to.
@@ -32,12 +34,17 @@ pub(crate) struct Asyncio {
     pub(crate) current_tasks: Py<PyDict>,
     #[cfg(Py_3_12)]
     pub(crate) swap_current_task: Py<PyAny>,
-    #[cfg(not(Py_3_12))]
+    #[cfg(any(not(Py_3_12), Py_3_14))]
     pub(crate) current_task: Py<PyAny>,
     #[cfg(Py_3_14)]
     pub(crate) future_add_to_awaited_by: Py<PyAny>,
     #[cfg(Py_3_14)]
     pub(crate) future_discard_from_awaited_by: Py<PyAny>,
+    /// The module, in which `Task` is the class in force.
+    pub(crate) tasks: Py<PyModule>,
+    pub(crate) gather: Py<PyAny>,
+    pub(crate) shield: Py<PyAny>,
+    pub(crate) wait: Py<PyAny>,
     pub(crate) handle_class: Py<PyAny>,
     pub(crate) format_callback_source: Py<PyAny>,
     /// `object.__class__`, the descriptor that assigns to it.
@@ -52,6 +59,10 @@ pub(crate) struct Quirks {
     pub(crate) wraps_stop_iteration: bool,
     /// `Future.__init__` on an object that has a loop is an error.
     pub(crate) initialises_once: bool,
+    /// A `gather()` that fails drops the edges of the call graph to the children that go on.
+    pub(crate) gather_lets_go: bool,
+    /// A `shield()` that was cancelled takes the exception of its inner future for retrieved.
+    pub(crate) shield_drops_late_exceptions: bool,
 }
 
 static TABLE: OnceCell<Asyncio> = OnceCell::new();
@@ -81,6 +92,7 @@ impl Asyncio {
         Ok(Self {
             future_class: find("_asyncio", "Future")?,
             task_class: find("_asyncio", "Task")?,
+            gathering_class: find("asyncio.tasks", "_GatheringFuture")?,
             cancelled_error: find("asyncio.exceptions", "CancelledError")?,
             invalid_state_error: find("asyncio.exceptions", "InvalidStateError")?.extract(py)?,
             future_repr: find("asyncio.base_futures", "_future_repr")?,
@@ -93,18 +105,23 @@ impl Asyncio {
             extract_stack: find("traceback", "extract_stack")?,
             is_finalizing: find("sys", "is_finalizing")?,
             get_event_loop: find("_asyncio", get_event_loop)?,
+            get_running_loop: find("_asyncio", "_get_running_loop")?,
             enter_task: find("_asyncio", "_enter_task")?,
             leave_task: find("_asyncio", "_leave_task")?,
             #[cfg(not(Py_3_14))]
             current_tasks: find("_asyncio", "_current_tasks")?.extract(py)?,
             #[cfg(Py_3_12)]
             swap_current_task: find("_asyncio", "_swap_current_task")?,
-            #[cfg(not(Py_3_12))]
+            #[cfg(any(not(Py_3_12), Py_3_14))]
             current_task: find("asyncio.tasks", "current_task")?,
             #[cfg(Py_3_14)]
             future_add_to_awaited_by: find("_asyncio", "future_add_to_awaited_by")?,
             #[cfg(Py_3_14)]
             future_discard_from_awaited_by: find("_asyncio", "future_discard_from_awaited_by")?,
+            tasks: PyModule::import(py, "asyncio.tasks")?.unbind(),
+            gather: find("asyncio.tasks", "gather")?,
+            shield: find("asyncio.tasks", "shield")?,
+            wait: find("asyncio.tasks", "_wait")?,
             handle_class: find("asyncio.events", "Handle")?,
             format_callback_source: find("asyncio.format_helpers", "_format_callback_source")?,
             class_descriptor: py
@@ -134,6 +151,13 @@ impl Quirks {
             future.setattr("_log_traceback", false)?; // it was looked at, nobody has to be told
         }
         let initialises_once = future.call_method("__init__", (), Some(&arguments)).is_err();
-        Ok(Self { wraps_stop_iteration, initialises_once })
+        let tasks = PyModule::import(py, "asyncio.tasks")?;
+        let gather_lets_go = tasks.hasattr("_discard_awaited_by")?;
+        Ok(Self {
+            wraps_stop_iteration,
+            initialises_once,
+            gather_lets_go,
+            shield_drops_late_exceptions: !cfg!(Py_3_14),
+        })
     }
 }

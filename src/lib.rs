@@ -9,8 +9,10 @@
 //! - [`registry`]: current task, all tasks, names and counts
 //! - [`future`]: the class `Future`
 //! - [`task`]: the class `Task`
+//! - [`combinators`]: asyncio's functions that wait for several futures
 
 mod asyncio;
+mod combinators;
 mod ffi;
 mod future;
 mod registry;
@@ -25,6 +27,12 @@ use pyo3::prelude::*;
 // One thread at a time is attached: what `ffi::Field` relies on.
 #[pymodule(gil_used = true)]
 pub mod _core {
+    #[pymodule_export]
+    use crate::combinators::gather::gather;
+    #[pymodule_export]
+    use crate::combinators::shield::shield;
+    #[pymodule_export]
+    use crate::combinators::{GatheringFuture, Watch};
     #[cfg(feature = "fault-injection")]
     #[pymodule_export]
     use crate::ffi::fault::{panic_at, points_passed};
@@ -52,6 +60,7 @@ pub mod _core {
         }
         crate::asyncio::look_up(py)?;
         crate::schedule::look_up(py)?;
-        crate::task::prepare(py)
+        crate::task::prepare(py)?;
+        crate::combinators::prepare(py)
     }
 }

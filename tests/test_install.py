@@ -56,9 +56,13 @@ def test_install_changes_these_names_and_no_others():
     aioxide.install()
     after = names()
     changed = {name: after[name] for name in after if after[name] is not before.get(name)}
-    gathering = changed.pop(("asyncio.tasks", "_GatheringFuture"))
-    assert gathering.__mro__ == (gathering, *aioxide.Future.__mro__)
     expected = {
+        ("asyncio.tasks", "_GatheringFuture"): aioxide._core._GatheringFuture,
+        ("asyncio.tasks", "_wait"): aioxide.combinators.wait,
+        ("asyncio", "gather"): aioxide._core.gather,
+        ("asyncio.tasks", "gather"): aioxide._core.gather,
+        ("asyncio", "shield"): aioxide._core.shield,
+        ("asyncio.tasks", "shield"): aioxide._core.shield,
         ("asyncio", "Future"): aioxide.Future,
         ("asyncio", "Task"): aioxide.Task,
         ("asyncio.futures", "Future"): aioxide.Future,

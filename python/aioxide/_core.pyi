@@ -1,4 +1,4 @@
-"""The Rust extension: the two classes, and the functions that go with them.
+"""The Rust extension: the classes, and the functions that go with them.
 
 The classes are declared as subclasses of asyncio's, as type checkers should see them: instances are
 taken wherever asyncio's are, and `isinstance()` says yes. In memory they have nothing of asyncio's,
@@ -8,11 +8,11 @@ and `issubclass()` says no.
 import asyncio
 import sys
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from traceback import StackSummary
 from types import FrameType, GenericAlias
-from typing import Any, Generic, Literal, Self, TextIO, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, Self, TextIO, TypeAlias, TypeVar, final
 
 from typing_extensions import disjoint_base
 
@@ -22,7 +22,16 @@ _T_co = TypeVar("_T_co", covariant=True)
 # A generator does on 3.11 only; but loops are declared to call their task factory with either.
 _Coro: TypeAlias = Coroutine[Any, Any, _T_co] | Generator[Any, None, _T_co]
 
-__all__ = ["Future", "Task", "__version__", "counts"]
+__all__ = [
+    "Future",
+    "Task",
+    "Watch",
+    "_GatheringFuture",
+    "__version__",
+    "counts",
+    "gather",
+    "shield",
+]
 if sys.version_info >= (3, 14):
     __all__ += ["future_add_to_awaited_by", "future_discard_from_awaited_by"]
 
@@ -222,6 +231,53 @@ class Task(Future[_T_co], asyncio.Task[_T_co], Generic[_T_co]):  # type: ignore[
 
     _log_destroy_pending: bool
     """Whether the task is reported if it is gone while it is pending."""
+
+@disjoint_base
+class _GatheringFuture(Future[list[Any]]):
+    """What `gather()` returns: done when its children are, and they are what `cancel()` cancels."""
+
+    def __init__(self, children: Any, *, loop: AbstractEventLoop) -> None: ...
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Cancels the children and returns True, or False where there was nothing to cancel."""
+
+    _children: Any
+    """The futures in the order of the arguments of `gather()`, some of them several times."""
+
+    _cancel_requested: bool
+    """Whether `cancel()` has found children to cancel."""
+
+def gather(
+    *coros_or_futures: Awaitable[Any], return_exceptions: bool = False
+) -> asyncio.Future[list[Any]]:
+    """Is `asyncio.gather()`; what it does not do itself it has asyncio's own function do."""
+
+def shield(arg: Awaitable[_T]) -> asyncio.Future[_T]:
+    """Is `asyncio.shield()`; what it does not do itself it has asyncio's own function do."""
+
+@final
+class Watch:
+    """Watches futures for `asyncio.wait()`.
+
+    `waiter` gets the result None, and `timeout_handle` is cancelled, when what `return_when` names
+    has happened to the futures.
+    """
+
+    def __new__(
+        cls,
+        futures: set[asyncio.Future[Any]],
+        waiter: asyncio.Future[None],
+        timeout_handle: asyncio.Handle | None,
+        return_when: str,
+        /,
+    ) -> Self: ...
+    def start(self) -> None:
+        """Begins to watch."""
+
+    def stop(self) -> None:
+        """Watches no more."""
+
+    def sort(self) -> tuple[set[asyncio.Future[Any]], set[asyncio.Future[Any]]]:
+        """Returns the futures that are done, and those that are not."""
 
 if sys.version_info >= (3, 14):
     def future_add_to_awaited_by(fut: asyncio.Future[Any], waiter: asyncio.Future[Any], /) -> None:

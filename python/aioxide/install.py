@@ -10,10 +10,11 @@ import threading
 from asyncio import futures, tasks
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import CellType, FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from aioxide import _core, loops
+from aioxide.combinators import functions
 from aioxide.factories import eager_task_factory
 
 # Guards what follows: which names hold our objects now, and what they held before.
@@ -59,9 +60,17 @@ def installed() -> Iterator[None]:
 def _replace() -> None:
     for module in (asyncio, tasks, futures):
         for name, ours in _replacements.items():
-            if name in vars(module):
+            if name in vars(module) and _may_be_replaced(name, vars(module)[name]):
                 _replaced.append((module, name, vars(module)[name]))
                 setattr(module, name, ours)
+
+
+def _may_be_replaced(name: str, theirs: object) -> bool:
+    """Returns whether `theirs` is a class, or the function that asyncio itself has.
+
+    A function that somebody has put there or wrapped, as instrumentation does, stays in force.
+    """
+    return name not in functions or theirs is functions[name][0]
 
 
 def _restore() -> None:
@@ -71,32 +80,6 @@ def _restore() -> None:
             setattr(module, name, theirs)
 
 
-def _on_rust(stock: type) -> type:
-    """Returns the class `stock`, a subclass of the built-in Future, over the Rust one instead.
-
-    The methods are the same code; only their `__class__`, which `super()` reads, is the new class.
-    Instances pass for those of `stock`, as Rust futures pass for built-in ones.
-    """
-    hidden = ("__dict__", "__weakref__")
-    members = {name: value for name, value in vars(stock).items() if name not in hidden}
-    members["__class__"] = property(lambda self: stock)
-    rust = type(stock.__name__, (_core.Future,), members)
-    for name, method in members.items():
-        if isinstance(method, FunctionType) and method.__closure__:
-            setattr(rust, name, _with_class(method, rust))
-    return rust
-
-
-def _with_class(method: FunctionType, owner: type) -> FunctionType:
-    cells = zip(method.__code__.co_freevars, method.__closure__ or (), strict=True)
-    closure = tuple(CellType(owner) if name == "__class__" else cell for name, cell in cells)
-    copy = FunctionType(
-        method.__code__, method.__globals__, method.__name__, method.__defaults__, closure
-    )
-    copy.__kwdefaults__ = method.__kwdefaults__
-    return copy
-
-
 # By the name that each goes under, in whichever of asyncio's modules have that name. The names that
 # say which kind they are, such as `_PyTask` and `_CTask`, keep meaning that kind.
 _replacements: dict[str, Any] = {
@@ -104,8 +87,10 @@ _replacements: dict[str, Any] = {
     "Task": _core.Task,
     "eager_task_factory": eager_task_factory,
     # What `asyncio.gather()` returns, which has to be an `asyncio.Future`.
-    "_GatheringFuture": _on_rust(vars(tasks)["_GatheringFuture"]),
-} | {
+    "_GatheringFuture": _core._GatheringFuture,
+}
+_replacements |= {name: ours for name, (_, ours) in functions.items()}
+_replacements |= {
     name: getattr(_core, name)
     for name in ("future_add_to_awaited_by", "future_discard_from_awaited_by")
     if hasattr(_core, name)

@@ -32,7 +32,10 @@ def switch() -> None:
             _restore(loop_class)
         elif loop_class is not None:
             # Imported under the classes that were in force until now, so those are what it makes.
-            _override(loop_class, "create_task", make_create_task(loop_class.create_task))
+            create_task = make_create_task(loop_class.create_task)
+            # What combinators need to know to make many tasks at once.
+            vars(create_task)["only_calls_class"] = True
+            _override(loop_class, "create_task", create_task)
             _override(loop_class, "create_future", _create_future)
 
 

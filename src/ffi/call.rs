@@ -139,3 +139,16 @@ pub(crate) fn same_or_equal(left: &Bound<'_, PyAny>, right: &Bound<'_, PyAny>) -
         answer => Ok(answer != 0),
     }
 }
+
+/// Whether the object is equal to itself only, and hashed so: its class keeps what `object` has.
+pub(crate) fn compares_by_identity(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: attached; types are complete, and their slots are plain pointers.
+    unsafe {
+        let class = ffi::Py_TYPE(object.as_ptr());
+        let plain = &raw const ffi::PyBaseObject_Type;
+        let address = |slot: Option<ffi::hashfunc>| slot.map(|function| function as usize);
+        let comparison = |slot: Option<ffi::richcmpfunc>| slot.map(|function| function as usize);
+        address((*class).tp_hash) == address((*plain).tp_hash)
+            && comparison((*class).tp_richcompare) == comparison((*plain).tp_richcompare)
+    }
+}

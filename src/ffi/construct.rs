@@ -10,6 +10,7 @@
 //!
 //! Both ways to initialise read their arguments by one [`Signature`].
 
+use std::ffi::CStr;
 use std::{ptr, slice};
 
 use pyo3::PyClass;
@@ -140,20 +141,40 @@ fn builtin_complaint(
     asked.err().unwrap_or_else(|| PyTypeError::new_err("wrong arguments"))
 }
 
-/// Puts the short way on the type of `T`. Once, when the module is made.
+/// Puts the short way on the type of `T`. Once, when the module is made. `__init__` must not change.
 pub(crate) fn install_constructor<T: Construct>(py: Python<'_>) -> PyResult<()> {
+    install_allocation::<T>(py)?;
+    // SAFETY: the type is ready and used by no other thread yet; the slot is a plain pointer.
+    unsafe { (*T::type_object_raw(py)).tp_vectorcall = Some(construct::<T>) };
+    Ok(())
+}
+
+/// Has objects of `T` and of its subclasses allocated here.
+pub(crate) fn install_allocation<T: Construct>(py: Python<'_>) -> PyResult<()> {
     let class = py.get_type::<T>();
     let specimen = class.call_method1(intern!(py, "__new__"), (&class,))?.cast_into::<T>()?;
     let start = specimen.as_ptr() as usize;
     let offsets = T::addresses(&specimen).into_iter().map(|address| address - start).collect();
     let _ = T::offsets().set(py, offsets);
-    // SAFETY: the type is ready and used by no other thread yet; the slots are plain pointers.
+    // SAFETY: the type is ready and used by no other thread yet; the slot is a plain pointer.
     unsafe {
         (*class.as_type_ptr()).tp_new = Some(new::<T>);
-        (*class.as_type_ptr()).tp_vectorcall = Some(construct::<T>);
         ffi::PyType_Modified(class.as_type_ptr());
     }
     Ok(())
+}
+
+/// Where the code is that initialises an object of `T`: another one once `__init__` was replaced.
+pub(crate) fn initialiser_of<T: PyClass>(py: Python<'_>) -> Option<usize> {
+    // SAFETY: the type is ready; the slot is a plain pointer.
+    unsafe { (*T::type_object_raw(py)).tp_init.map(|init| init as usize) }
+}
+
+/// Has error messages name the class without its module, as they do for one written in Python.
+pub(crate) fn name_without_module<T: PyClass>(py: Python<'_>, name: &'static CStr) {
+    // SAFETY: the type is ready and used by no other thread yet; the name lives as long as it does,
+    // and is not what the type frees.
+    unsafe { (*T::type_object_raw(py)).tp_name = name.as_ptr() };
 }
 
 /// A new object of `class`, not initialised.
@@ -175,6 +196,12 @@ unsafe fn allocate<T: Construct>(
         T::write_unready(object.as_ptr(), offsets);
         Ok(object.cast_into_unchecked())
     }
+}
+
+/// A new object of `T` itself, on which `__init__` has not been called.
+pub(crate) fn blank<T: Construct>(py: Python<'_>) -> PyResult<Bound<'_, T>> {
+    // SAFETY: the class is that of `T`.
+    unsafe { allocate::<T>(py, T::type_object_raw(py)) }
 }
 
 unsafe extern "C" fn new<T: Construct>(
@@ -246,8 +273,7 @@ unsafe fn make<'py, T: Construct>(
         names().zip(keywords.iter().map(bound)),
     );
     if let Ok(arguments) = read {
-        // SAFETY: the class is that of `T`.
-        let object = unsafe { allocate::<T>(py, T::type_object_raw(py))? };
+        let object = blank::<T>(py)?;
         T::initialise(&object, arguments)?;
         return Ok(object);
     }

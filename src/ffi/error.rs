@@ -6,13 +6,13 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-#[cfg(not(Py_3_12))]
 use std::ptr;
 
 use pyo3::exceptions::PySystemError;
 use pyo3::ffi;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
+use pyo3::types::{PyCode, PyDict};
 
 /// Takes the exception that is set in this thread out of the interpreter, as a normalised instance
 /// that carries its traceback.
@@ -74,6 +74,35 @@ pub(crate) fn chain(py: Python<'_>, earlier: PyErr, later: PyErr) -> PyErr {
     // SAFETY: both are exception instances; SetContext takes over the reference it is given.
     unsafe { ffi::PyException_SetContext(later.as_ptr(), earlier.into_value(py).into_ptr()) };
     as_raised(later.into_bound(py).into_any())
+}
+
+/// The error with one more entry in its traceback, the outermost: as if it had passed through a
+/// function of this code, whose names are looked up in `globals`.
+pub(crate) fn passing_through<'py>(
+    error: PyErr,
+    code: &Bound<'py, PyAny>,
+    globals: &Bound<'py, PyDict>,
+) -> PyErr {
+    let py = code.py();
+    if !code.is_instance_of::<PyCode>() {
+        return error;
+    }
+    // SAFETY: attached; the code is a code object and the globals are a dict. The frame is an owned
+    // reference or NULL; a traceback entry takes one of its own.
+    unsafe {
+        let frame = ffi::PyFrame_New(
+            ffi::PyThreadState_Get(),
+            code.as_ptr().cast(),
+            globals.as_ptr(),
+            ptr::null_mut(),
+        );
+        let Some(frame) = Bound::from_owned_ptr_or_opt(py, frame.cast()) else {
+            return PyErr::fetch(py);
+        };
+        error.restore(py);
+        ffi::PyTraceBack_Here(frame.as_ptr().cast());
+    }
+    as_raised(take_raised(py))
 }
 
 /// What `call` answers; a panic as the exception that PyO3's own entry points make of it.

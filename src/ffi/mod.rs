@@ -22,18 +22,21 @@ mod unwind;
 pub(crate) use alive::{AliveList, Links, Listed, alive, join_list, leave_list};
 pub(crate) use call::{
     call, call_in_context, call_method, call_method_in_context, call_method_or_take_raised,
-    same_or_equal,
+    compares_by_identity, same_or_equal,
 };
 pub(crate) use class::{
     attribute_of, is_unshared, member_of, method_of, track, untrack, version_of,
 };
-pub(crate) use construct::{Arguments, Construct, Signature, install_constructor};
+pub(crate) use construct::{
+    Arguments, Construct, Signature, blank, initialiser_of, install_allocation,
+    install_constructor, name_without_module,
+};
 pub(crate) use context::{EnteredContext, copy_current_context, is_context};
 pub(crate) use coroutine::{Progress, is_generator, is_native_coroutine, send, throw};
 pub(crate) use dealloc::{Lifecycle, OriginalDealloc, install_lifecycle};
 pub(crate) use error::{
-    as_raised, catch_panic, chain, given_exception_matches, raise, set_cause_and_context,
-    set_traceback, traceback_of, unraisable,
+    as_raised, catch_panic, chain, given_exception_matches, passing_through, raise,
+    set_cause_and_context, set_traceback, traceback_of, unraisable,
 };
 pub(crate) use field::{Field, SharedField, Traverse};
 pub(crate) use function::{Body, Function, has_own_attributes, implementation_of};

@@ -8,6 +8,7 @@ use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::Future;
+use crate::combinators::DoneCallback;
 use crate::ffi::{self, Traverse};
 use crate::schedule::{self, Ready};
 use crate::state::Life;
@@ -19,6 +20,8 @@ pub(crate) enum Callback {
     Wakeup(Py<Task>),
     /// A function, and the context to call it in.
     Call { function: Py<PyAny>, context: Py<PyAny> },
+    /// A function of one of asyncio's combinators, written in Rust.
+    Native(Py<DoneCallback>),
 }
 
 impl Callback {
@@ -32,6 +35,7 @@ impl Callback {
             Self::Call { function, context } => {
                 Self::Call { function: function.clone_ref(py), context: context.clone_ref(py) }
             }
+            Self::Native(callback) => Self::Native(callback.clone_ref(py)),
         }
     }
 
@@ -43,6 +47,7 @@ impl Callback {
                 Self::Call { function, context },
                 Self::Call { function: other_function, context: other_context },
             ) => function.is(other_function) && context.is(other_context),
+            (Self::Native(callback), Self::Native(other)) => callback.is(other),
             _ => false,
         }
     }
@@ -60,6 +65,10 @@ impl Callback {
             Self::Call { function, context } => {
                 Ok((function.bind(py).clone(), context.bind(py).clone()))
             }
+            Self::Native(callback) => {
+                let callback = callback.bind(py);
+                Ok((callback.clone().into_any(), callback.get().context(py)))
+            }
         }
     }
 
@@ -67,6 +76,7 @@ impl Callback {
         match self {
             Self::Wakeup(task) => queue.push(task.into_any()),
             Self::Call { function, context } => queue.extend([function, context]),
+            Self::Native(callback) => queue.push(callback.into_any()),
         }
     }
 }
@@ -79,6 +89,7 @@ impl Traverse for Callback {
                 visit.call(function)?;
                 visit.call(context)
             }
+            Self::Native(callback) => visit.call(callback),
         }
     }
 }
@@ -197,6 +208,7 @@ fn hand_over(future: &Bound<'_, Future>, callback: Callback) -> PyResult<()> {
             let event_loop = future.get().ready_loop(py)?;
             schedule::soon(&event_loop, Ready::Call { function, argument, context })
         }
+        Callback::Native(callback) => DoneCallback::call_soon(&callback.into_bound(py), future),
     }
 }
 

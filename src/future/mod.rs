@@ -32,6 +32,7 @@ pub(crate) use outcome::{
 };
 
 use crate::asyncio::asyncio;
+use crate::combinators::GatheringFuture;
 use crate::ffi::{self, Construct, Field, Iterate, Lifecycle, OriginalDealloc, SharedField, fault};
 use crate::state::Life;
 use crate::task::Task;
@@ -130,11 +131,15 @@ impl Future {
     }
 }
 
-/// `object`, if nothing in it can have been overridden: exactly a Rust future or task.
+/// `object`, if nothing in it can have been overridden: exactly a Rust future, task or
+/// gathering.
 pub(crate) fn exact<'a, 'py>(object: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, Future>> {
     let py = object.py();
     let class = object.get_type_ptr();
-    if class != Future::type_object_raw(py) && class != Task::type_object_raw(py) {
+    if class != Future::type_object_raw(py)
+        && class != Task::type_object_raw(py)
+        && class != GatheringFuture::type_object_raw(py)
+    {
         return None;
     }
     object.cast().ok()
@@ -284,7 +289,7 @@ impl Future {
         PyGenericAlias::new(cls.py(), cls, key)
     }
 
-    /// The built-in class for exactly `Future` and `Task`, so that `isinstance()` holds for code that
+    /// asyncio's class for exactly `Future`, `Task` and what `gather()` returns, so that `isinstance()` holds for code that
     /// has nothing but asyncio's; the true class of a subclass.
     #[getter]
     fn __class__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
@@ -295,6 +300,8 @@ impl Future {
             asyncio(py).future_class.bind(py).clone()
         } else if class == Task::type_object_raw(py) {
             asyncio(py).task_class.bind(py).clone()
+        } else if class == GatheringFuture::type_object_raw(py) {
+            asyncio(py).gathering_class.bind(py).clone()
         } else {
             slf.get_type().into_any()
         }

@@ -143,7 +143,7 @@ impl Future {
         self.value.bound(py).unwrap_or_else(|| py.None().into_bound(py))
     }
 
-    pub(super) fn get_result<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn get_result<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.ensure_ready_for_outcome(py)?;
         match self.retrieve(py)? {
             Retrieved::Result(result) => Ok(result),
@@ -151,7 +151,7 @@ impl Future {
         }
     }
 
-    pub(super) fn get_exception<'py>(
+    pub(crate) fn get_exception<'py>(
         &self,
         py: Python<'py>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {

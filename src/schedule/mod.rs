@@ -13,7 +13,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 pub(crate) use ready::Ready;
-pub(crate) use stock::{debug_of, look_up};
+pub(crate) use stock::{debug_of, look_up, only_calls_class};
 
 use crate::ffi;
 
@@ -32,6 +32,11 @@ pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> 
         Some(argument) => call_soon_with(event_loop, &callback, argument, &context),
         None => call_soon(event_loop, &callback, &context),
     }
+}
+
+/// Whether what is ready goes straight into the queue of this loop: nobody else sees it come.
+pub(crate) fn is_unseen(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(stock::queue_to_append_to(event_loop)?.is_some())
 }
 
 /// `loop.call_soon(callback, context=context)`

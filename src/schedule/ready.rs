@@ -7,6 +7,7 @@ use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::asyncio::asyncio;
+use crate::combinators::DoneCallback;
 use crate::ffi::{self, EnteredContext, Traverse};
 use crate::future::Future;
 use crate::task::Task;
@@ -19,6 +20,8 @@ pub(crate) enum Ready {
     Wakeup(Py<Task>, Py<Future>),
     /// `function(argument)`
     Call { function: Py<PyAny>, argument: Py<Future>, context: Py<PyAny> },
+    /// A function of one of asyncio's combinators, with the future that is done.
+    Native(Py<DoneCallback>, Py<Future>),
 }
 
 impl Ready {
@@ -31,6 +34,9 @@ impl Ready {
                 argument: argument.clone_ref(py),
                 context: context.clone_ref(py),
             },
+            Self::Native(callback, future) => {
+                Self::Native(callback.clone_ref(py), future.clone_ref(py))
+            }
         }
     }
 
@@ -40,13 +46,16 @@ impl Ready {
             Self::Step(task) => Task::step_function(task.bind(py)),
             Self::Wakeup(task, _) => Task::wakeup_function(task.bind(py)),
             Self::Call { function, .. } => Ok(function.bind(py).clone()),
+            Self::Native(callback, _) => Ok(callback.bind(py).clone().into_any()),
         }
     }
 
     pub(super) fn argument<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, Future>> {
         match self {
             Self::Step(_) => None,
-            Self::Wakeup(_, argument) | Self::Call { argument, .. } => Some(argument.bind(py)),
+            Self::Wakeup(_, argument) | Self::Call { argument, .. } | Self::Native(_, argument) => {
+                Some(argument.bind(py))
+            }
         }
     }
 
@@ -54,6 +63,7 @@ impl Ready {
         match self {
             Self::Step(task) | Self::Wakeup(task, _) => task.get().ready_context(py),
             Self::Call { context, .. } => Ok(context.bind(py).clone()),
+            Self::Native(callback, _) => Ok(callback.bind(py).get().context(py)),
         }
     }
 
@@ -78,6 +88,7 @@ impl Ready {
             Self::Call { function, argument, .. } => {
                 ffi::call(function.bind(py), &[argument.bind(py)]).map(drop)
             }
+            Self::Native(callback, future) => callback.bind(py).get().run(future.bind(py)),
         };
         outcome.and(entered.exit())
     }
@@ -120,6 +131,10 @@ impl Traverse for Ready {
                 visit.call(function)?;
                 visit.call(argument)?;
                 visit.call(context)
+            }
+            Self::Native(callback, future) => {
+                visit.call(callback)?;
+                visit.call(future)
             }
         }
     }

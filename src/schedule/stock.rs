@@ -16,8 +16,12 @@ use crate::ffi::{self, Deque, DequeClass, Field};
 /// What is gone around on a loop.
 const METHODS: [&str; 4] = ["call_soon", "_call_soon", "_run_once", "get_debug"];
 
+/// What is gone around where tasks are made; loops that are told about theirs are still known.
+const MAKERS: [&str; 2] = ["create_task", "get_task_factory"];
+
 struct Stock {
     loops: Vec<KnownClass>,
+    makers: Vec<KnownClass>,
     handle: KnownClass,
     selector: KnownClass,
     deque: DequeClass,
@@ -35,13 +39,16 @@ impl Stock {
         let find = |module: &str, name: &str| -> PyResult<Bound<'_, PyType>> {
             Ok(PyModule::import(py, module)?.getattr(name)?.cast_into()?)
         };
-        let loops = ["SelectorEventLoop", "ProactorEventLoop"]
+        let loops: Vec<_> = ["SelectorEventLoop", "ProactorEventLoop"]
             .iter()
             .filter_map(|name| find("asyncio", name).ok())
-            .map(|class| KnownClass::new(&class, &METHODS))
-            .collect::<PyResult<_>>()?;
+            .collect();
+        let known = |methods: &[&str]| {
+            loops.iter().map(|class| KnownClass::new(class, methods)).collect::<PyResult<_>>()
+        };
         Ok(Self {
-            loops,
+            loops: known(&METHODS)?,
+            makers: known(&MAKERS)?,
             handle: KnownClass::new(&find("asyncio.events", "Handle")?, &["_run"])?,
             selector: KnownClass::new(&find("selectors", "DefaultSelector")?, &["select"])?,
             deque: DequeClass::look_up(py)?,
@@ -143,6 +150,26 @@ pub(super) fn queue_to_append_to<'py>(
     Ok(ready_queue(event_loop))
 }
 
+/// Whether `create_task(coroutine)` of a loop without a task factory would do nothing but call the
+/// class of asyncio's tasks.
+///
+/// That is so on a stock loop that `call_soon()` is gone around on, if its `create_task` is that of
+/// its class, and on an open loop that has been given one that says so (`loops.py`).
+pub(crate) fn only_calls_class(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = event_loop.py();
+    let name = intern!(py, "create_task");
+    if queue_to_append_to(event_loop)?.is_some() {
+        let maker = stock().makers.iter().find(|class| class.is_class_of(event_loop));
+        return match maker.filter(|class| class.is_unchanged(py)) {
+            Some(class) => class.has_method(event_loop, name),
+            None => Ok(false),
+        };
+    }
+    let says_so = intern!(py, "only_calls_class");
+    Ok(event_loop.getattr(name)?.getattr_opt(says_so)?.is_some()
+        && !ffi::call_method(intern!(py, "is_closed"), &[event_loop])?.is_truthy()?)
+}
+
 /// `loop.get_debug()`
 pub(crate) fn debug_of(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     let name = intern!(event_loop.py(), "get_debug");
@@ -170,6 +197,10 @@ impl<'py> Watched<'py> {
         let attribute = |name| ffi::attribute_of(event_loop, name);
         let Some(class) = stock.class_of(event_loop) else { return Ok(None) };
         let Some(selector) = attribute(intern!(py, "_selector")) else { return Ok(None) };
+        // Somebody runs the entries by hand: none of the loop's passes are left out then.
+        if attribute(intern!(py, "_thread_id")).is_none_or(|thread| thread.is_none()) {
+            return Ok(None);
+        }
         if !class.has_method(event_loop, intern!(py, "_run_once"))?
             || !stock.selector.is_class_of(&selector)
             || !stock.selector.is_unchanged(py)

@@ -13,6 +13,18 @@ use crate::registry;
 use crate::schedule::{self, Ready};
 use crate::state::Cancellation;
 
+impl Task {
+    /// `Task(coroutine, loop=event_loop)`
+    pub(crate) fn create<'py>(
+        coroutine: Bound<'py, PyAny>,
+        event_loop: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let task = ffi::blank::<Self>(coroutine.py())?;
+        initialise(&task, [Some(coroutine), Some(event_loop), None, None, None])?;
+        Ok(task)
+    }
+}
+
 /// `Task.__init__`
 pub(super) fn initialise<'py>(task: &Bound<'py, Task>, arguments: Arguments<'py>) -> PyResult<()> {
     let py = task.py();

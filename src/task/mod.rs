@@ -35,6 +35,7 @@ use crate::ffi::{
 };
 use crate::future::{self, Future, report};
 use crate::state::{Cancellation, Life};
+pub(crate) use cancel::cancel;
 
 /// A coroutine that is run by a loop of asyncio, and the future of its result.
 ///
@@ -84,6 +85,10 @@ impl Task {
     pub(crate) fn is_surely_done(task: &Bound<'_, Self>) -> bool {
         let future = as_future(task).get();
         future.life(task.py()) != Life::Pending && task.is_exact_instance_of::<Self>()
+    }
+
+    pub(crate) fn keep_quiet_when_destroyed(&self, py: Python<'_>) {
+        self.log_destroy_pending.set(py, false);
     }
 
     fn unload_into(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>) {
@@ -142,7 +147,7 @@ impl Task {
     /// next opportunity, which may catch it. Return False if the task is done.
     #[pyo3(signature = (msg=None))]
     fn cancel(slf: &Bound<'_, Self>, msg: Option<Bound<'_, PyAny>>) -> PyResult<bool> {
-        cancel::cancel(slf, msg)
+        cancel::cancel(as_future(slf), msg)
     }
 
     /// Return how many requests to cancel there were, less those that were taken back.

@@ -24,7 +24,7 @@ _ACCIDENTAL = re.compile(
 _PACKAGE = re.escape(os.path.dirname(aioxide.__file__) + os.sep)
 _LOOP_FILE = re.compile(rf"/asyncio/(?:base_)?events\.py$|^{_PACKAGE}")
 _DEEPEST = 12
-_MAKERS = ("asyncio.base_events", "asyncio.events", "uvloop", "aioxide")
+_MAKERS = ("asyncio.base_events", "asyncio.events", "uvloop", "aioxide.factories", "aioxide.loops")
 _MAKERS += ("fuzz.settings", "fuzz.faults")
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from support.implementations import BuiltinFuture, implementation
 from support.loops import LoopMissing, new_loop
+from support.oracle import normalised
 from support.recorder import Recorder, collect
 from support.tasks import described
 
@@ -69,7 +70,7 @@ def course(program, impl, way, kind):
         finally:
             left = end(loop)
     collect()
-    return *seen, left, reports.messages()
+    return *seen, left, [normalised(message) for message in reports.messages()]
 
 
 def end(loop):

@@ -1,0 +1,72 @@
+"""Which of asyncio's functions are written in Rust as well, and the one that keeps a frame here.
+
+`asyncio.wait()` itself stays: a coroutine function of asyncio's, whose coroutines have their names
+and frames. What it calls inside is exchanged.
+"""
+
+from asyncio import AbstractEventLoop, Future, Handle, tasks
+from collections.abc import Coroutine
+from types import CodeType, FunctionType
+from typing import Any, TypeAlias
+
+from aioxide import _core
+
+_Futures: TypeAlias = set[Future[Any]]
+
+_release_waiter = vars(tasks)["_release_waiter"]
+_asyncio_wait = vars(tasks)["_wait"]
+
+
+def wait(
+    fs: _Futures, timeout: float | None, return_when: str, loop: AbstractEventLoop
+) -> Coroutine[Any, Any, tuple[_Futures, _Futures]]:
+    """Returns a coroutine that waits for `fs` and returns the done ones and the others."""
+    if not fs or type(fs) is not set or loop.get_debug():
+        # Debug mode tells where in asyncio's code a future was made.
+        return _asyncio_wait(fs, timeout, return_when, loop)  # type: ignore[no-any-return]
+    return _wait(fs, timeout, return_when, loop)
+
+
+# By this name it is seen in tracebacks and among the frames of a task.
+async def _wait(
+    fs: _Futures, timeout: float | None, return_when: str, loop: AbstractEventLoop
+) -> tuple[_Futures, _Futures]:
+    waiter = loop.create_future()
+    handle: Handle | None = None
+    if timeout is not None:
+        handle = loop.call_later(timeout, _release_waiter, waiter)
+    watch = _core.Watch(fs, waiter, handle, return_when)
+    watch.start()
+    try:
+        await waiter
+    finally:
+        if handle is not None:
+            handle.cancel()
+        watch.stop()
+    return watch.sort()
+
+
+# Name in `asyncio.tasks`, what is written in Rust, and the functions inside asyncio's: with others
+# inside it is that of a release whose ways are not known here.
+_KNOWN: list[tuple[str, Any, set[str]]] = [
+    ("gather", _core.gather, {"_done_callback"}),
+    ("shield", _core.shield, {"_inner_done_callback", "_outer_done_callback"}),
+    ("_wait", wait, {"_on_completion"}),
+]
+_ALSO_INSIDE = {"_clear_awaited_by_callback"}
+
+
+def _inside(function: object) -> set[str] | None:
+    """Returns the names of the functions inside one of asyncio's; None for somebody else's."""
+    if not isinstance(function, FunctionType) or function.__globals__ is not vars(tasks):
+        return None
+    constants = function.__code__.co_consts
+    return {code.co_name for code in constants if isinstance(code, CodeType)} - _ALSO_INSIDE
+
+
+# By name: asyncio's own, and what takes its place where nobody else's function is.
+functions: dict[str, tuple[object, Any]] = {
+    name: (vars(tasks)[name], ours)
+    for name, ours, inside in _KNOWN
+    if _inside(vars(tasks)[name]) == inside
+}

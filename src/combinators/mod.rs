@@ -1,0 +1,23 @@
+//! asyncio's functions that wait for several futures, or for one in a special way.
+//!
+//! What such a function registers with a future is a [`DoneCallback`]: one object for all of its
+//! children, which the futures of ours know without looking (`Callback::Native`). `child.rs` asks a
+//! future of any kind the questions that the functions have.
+//!
+//! Each function does natively what is common and leaves the rest to asyncio's own, with nothing
+//! done before: debug mode, where source tracebacks show its frames, arguments that are no futures
+//! and no coroutines, mistakes.
+
+mod awaiter;
+mod child;
+mod done_callback;
+mod ensure;
+pub(crate) mod gather;
+mod gathering;
+pub(crate) mod shield;
+mod tally;
+mod wait;
+
+pub(crate) use done_callback::DoneCallback;
+pub(crate) use gathering::{GatheringFuture, prepare};
+pub(crate) use wait::Watch;

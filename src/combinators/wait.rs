@@ -1,0 +1,148 @@
+//! The part of `asyncio.wait()` that watches the futures.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PySet;
+use pyo3::{PyTraverseError, PyVisit};
+
+use super::awaiter::Awaiter;
+use super::tally::Tally;
+use super::{DoneCallback, child, ensure};
+use crate::ffi::{self, SharedField};
+
+/// What has to happen to the futures before the wait is over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ReturnWhen {
+    AllCompleted,
+    FirstCompleted,
+    FirstException,
+}
+
+/// Watches futures from the moment it is made: `waiter` gets the result None when what
+/// `return_when` names has happened, and `timeout_handle`, if there is one, is cancelled.
+#[pyclass(module = "aioxide._core", frozen, immutable_type)]
+pub(crate) struct Watch {
+    futures: Py<PySet>,
+    waiter: Py<PyAny>,
+    timeout_handle: Option<Py<PyAny>>,
+    return_when: ReturnWhen,
+    tally: Tally,
+    awaiter: Awaiter,
+    callback: SharedField<DoneCallback>,
+}
+
+#[pymethods]
+impl Watch {
+    #[new]
+    #[pyo3(signature = (futures, waiter, timeout_handle, return_when, /))]
+    fn new(
+        futures: Bound<'_, PySet>,
+        waiter: Bound<'_, PyAny>,
+        timeout_handle: Option<Bound<'_, PyAny>>,
+        return_when: &str,
+    ) -> Self {
+        Self {
+            futures: futures.unbind(),
+            waiter: waiter.unbind(),
+            timeout_handle: timeout_handle.map(Bound::unbind),
+            return_when: match return_when {
+                "FIRST_COMPLETED" => ReturnWhen::FirstCompleted,
+                "FIRST_EXCEPTION" => ReturnWhen::FirstException,
+                _ => ReturnWhen::AllCompleted,
+            },
+            tally: Tally::default(),
+            awaiter: Awaiter::default(),
+            callback: SharedField::new(None),
+        }
+    }
+
+    /// Begin to watch.
+    fn start(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let this = slf.get();
+        if cfg!(Py_3_14) {
+            this.awaiter.note(&ensure::running_loop(py)?)?;
+        }
+        let callback = DoneCallback::of_watch(slf)?;
+        this.callback.put(callback.clone());
+        let futures = this.futures.bind(py);
+        let mut registered = 0;
+        for future in futures {
+            registered += usize::from(child::add_done_callback(&future, &callback)?);
+            this.awaiter.add_to(&future)?;
+        }
+        this.tally.start(py, futures.len(), registered);
+        Ok(())
+    }
+
+    /// Watch no more, whatever has happened.
+    fn stop(&self, py: Python<'_>) -> PyResult<()> {
+        if let Some(callback) = self.callback.exchange(py, None) {
+            for future in self.futures.bind(py) {
+                child::remove_done_callback(&future, &callback)?;
+                self.awaiter.discard_from(&future)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Return the set of the futures that are done and the set of those that are not.
+    fn sort<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PySet>, Bound<'py, PySet>)> {
+        let (done, pending) = (PySet::empty(py)?, PySet::empty(py)?);
+        for future in self.futures.bind(py) {
+            let set = if child::is_done(&future)? { &done } else { &pending };
+            set.add(future)?;
+        }
+        Ok((done, pending))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.futures)?;
+        visit.call(&self.waiter)?;
+        visit.call(&self.timeout_handle)?;
+        self.awaiter.traverse(&visit)?;
+        self.callback.traverse(&visit)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        self.callback.clear(py);
+    }
+}
+
+impl Watch {
+    /// One of the futures is done.
+    pub(super) fn child_done(&self, future: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = future.py();
+        let is_last = self.tally.finish_one(py);
+        if is_last || self.is_over_with(future)? {
+            if let Some(handle) = &self.timeout_handle {
+                ffi::call_method(intern!(py, "cancel"), &[handle.bind(py)])?;
+            }
+            let waiter = self.waiter.bind(py);
+            if !child::is_done(waiter)? {
+                child::set_result(waiter, py.None().into_bound(py))?;
+            }
+        }
+        self.awaiter.discard_from(future)
+    }
+
+    fn is_over_with(&self, future: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(match self.return_when {
+            ReturnWhen::AllCompleted => false,
+            ReturnWhen::FirstCompleted => true,
+            ReturnWhen::FirstException => {
+                !child::is_cancelled(future)? && child::exception(future)?.is_some()
+            }
+        })
+    }
+
+    /// Whether the loop need not call for a future that is done, well or not.
+    pub(super) fn is_announcement_enough(&self, py: Python<'_>, finished_well: bool) -> bool {
+        let only_counts = match self.return_when {
+            ReturnWhen::AllCompleted => true,
+            ReturnWhen::FirstCompleted => false,
+            ReturnWhen::FirstException => finished_well,
+        };
+        self.tally.is_announcement_enough(py, only_counts && self.awaiter.is_nobody(py))
+    }
+}
