@@ -52,9 +52,13 @@ pub(super) fn push<'py>(
 
 #[pymethods]
 impl TaskHandle {
+    /// The loop asks this where nobody would catch what it raises.
     #[getter(_cancelled)]
     fn is_cancelled(&self, py: Python<'_>) -> bool {
-        !self.task.is_some(py)
+        ffi::catch_panic(|| Ok(!self.task.is_some(py))).unwrap_or_else(|panic| {
+            panic.write_unraisable(py, None);
+            false
+        })
     }
 
     fn cancelled(&self, py: Python<'_>) -> bool {
@@ -63,6 +67,7 @@ impl TaskHandle {
 
     /// Takes the step out: it is not run, and the handle holds nothing any more.
     fn cancel(&self, py: Python<'_>) {
+        fault::point();
         let held = (self.task.take(py), self.future.take(py));
         drop(held);
     }
@@ -70,14 +75,22 @@ impl TaskHandle {
     /// Runs the step in the task's context. What it raises is reported to the loop, a panic as well,
     /// except for what is meant to end the program.
     fn _run(&self, py: Python<'_>) -> PyResult<()> {
-        let Some(task) = self.task.bound(py) else { return Ok(()) };
-        let Err(error) = ffi::catch_panic(|| self.run(&task)) else { return Ok(()) };
+        let mut task = None;
+        let ran = ffi::catch_panic(|| {
+            task = self.task.bound(py);
+            task.as_ref().map_or(Ok(()), |task| self.run(task))
+        });
+        let Err(error) = ran else { return Ok(()) };
         if error.is_instance_of::<PySystemExit>(py)
             || error.is_instance_of::<PyKeyboardInterrupt>(py)
         {
             return Err(error);
         }
-        self.report(&task, error)
+        if let Some(task) = task {
+            return self.report(&task, error);
+        }
+        error.write_unraisable(py, None); // a panic before the task was known
+        Ok(())
     }
 
     /// The function that stands for what is run, as asyncio's log shows it; None once cancelled.
