@@ -76,7 +76,7 @@ pub(crate) fn chain(py: Python<'_>, earlier: PyErr, later: PyErr) -> PyErr {
 }
 
 /// A panic as the exception that PyO3's own entry points make of it.
-pub(super) fn panicked(payload: &(dyn Any + Send)) -> PyErr {
+pub(crate) fn panicked(payload: &(dyn Any + Send)) -> PyErr {
     let message = payload
         .downcast_ref::<String>()
         .map(String::as_str)

@@ -7,9 +7,12 @@
 //! that calls them lets the thread hang, as 3.14 does: it holds no lock of the interpreter, and the
 //! process is about to end.
 
+use std::ptr;
 use std::thread;
 
 use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 
 unsafe extern "C-unwind" {
     /// As PyO3 declares them, but for the unwinding.
@@ -18,6 +21,11 @@ unsafe extern "C-unwind" {
         argument: *mut ffi::PyObject,
         result: *mut *mut ffi::PyObject,
     ) -> ffi::PySendResult;
+    fn PyObject_Call(
+        callable: *mut ffi::PyObject,
+        args: *mut ffi::PyObject,
+        kwargs: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject;
     pub(super) fn PyObject_VectorcallMethod(
         name: *mut ffi::PyObject,
         arguments: *const *mut ffi::PyObject,
@@ -33,6 +41,20 @@ pub(super) fn hang_if_ended<R>(call: impl FnOnce() -> R) -> R {
     let answer = call();
     std::mem::forget(guard);
     answer
+}
+
+/// `callable(*args, **kwargs)` in a thread that the interpreter may end meanwhile.
+pub(crate) fn call_or_hang<'py>(
+    callable: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let kwargs = kwargs.map_or(ptr::null_mut(), Bound::as_ptr);
+    // SAFETY: attached; the objects are borrowed; the answer is owned, or NULL with an exception set.
+    unsafe {
+        let answer = hang_if_ended(|| PyObject_Call(callable.as_ptr(), args.as_ptr(), kwargs));
+        Bound::from_owned_ptr_or_err(callable.py(), answer)
+    }
 }
 
 struct HangOnForcedUnwind;
