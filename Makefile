@@ -12,8 +12,9 @@ CARGO = env -u VIRTUAL_ENV PYO3_PYTHON="$(CURDIR)/$(BIN)/python" \
 
 N ?= 1000
 SEED ?= 0
+SECONDS ?= 60
 
-.PHONY: help demo test pytest conformance fuzz rust-checks python-checks clean
+.PHONY: help demo test pytest conformance fuzz soak-bridge bench-bridge rust-checks python-checks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +28,18 @@ test: $(VENV)/made-for ## build, install and check everything
 	@echo "building and installing aioxide and what its tests need into $(VENV) …"
 	$(BIN)/python -m pip install --quiet .[test]
 	$(MAKE) --no-print-directory rust-checks python-checks pytest
+
+# The lines of progress say how many futures were made, and what became of them.
+soak-bridge: ## everything the bridge does, at random, for SECONDS, after `make test`
+	$(BIN)/python tests/bridge_soak/run.py --seconds $(SECONDS) --seed $(SEED)
+
+# Built as aioxide itself is, with all optimisations: that takes minutes the first time.
+bench-bridge: $(VENV)/made-for ## the bridge beside pyo3-async-runtimes
+	@echo "building and installing aioxide into $(VENV), and the futures to compare …"
+	$(BIN)/python -m pip install --quiet .
+	$(CARGO) build --release --quiet --manifest-path benches/bridge/Cargo.toml --target-dir target
+	cp target/release/libbridge_comparison.so target/release/bridge_comparison.so
+	PYTHONPATH=target/release:benches/bridge $(BIN)/python benches/bridge/compare.py
 
 rust-checks: ## rustfmt, clippy, cargo test
 	cargo fmt --check

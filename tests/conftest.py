@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 
 import pytest
 from support import (
@@ -21,6 +22,14 @@ from support.extension import probe as build_probe
 def pytest_configure(config):
     # rloop drops the sockets it wakes itself with, instead of closing them.
     config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning:rloop.loop")
+
+
+def pytest_collection_modifyitems(items):
+    if os.environ.get("AIOXIDE_SKIP_ONCE") == "1":
+        skip = pytest.mark.skip(reason="done for one interpreter (AIOXIDE_SKIP_ONCE=1)")
+        for item in items:
+            if item.get_closest_marker("once"):
+                item.add_marker(skip)
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
