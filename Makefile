@@ -23,6 +23,8 @@ CORE_TESTS = tests/test_future_*.py tests/test_task_*.py tests/test_mixed_kinds.
 
 .PHONY: help demo test pytest conformance fuzz memory memory-debug debug-checks valgrind rust-checks python-checks clean
 
+.PHONY: help demo test pytest conformance fuzz soak-bridge bench-bridge rust-checks python-checks clean
+
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -36,10 +38,23 @@ test: $(VENV)/made-for ## build, install and check everything
 	$(BIN)/python -m pip install --quiet .[test,interop]
 	$(MAKE) --no-print-directory rust-checks python-checks pytest
 
+# The lines of progress say how many futures were made, and what became of them.
+soak-bridge: ## everything the bridge does, at random, for SECONDS, after `make test`
+	$(BIN)/python tests/bridge_soak/run.py --seconds $(SECONDS) --seed $(SEED)
+
+# Built as aioxide itself is, with all optimisations: that takes minutes the first time.
+bench-bridge: $(VENV)/made-for ## the bridge beside pyo3-async-runtimes
+	@echo "building and installing aioxide into $(VENV), and the futures to compare …"
+	$(BIN)/python -m pip install --quiet .
+	$(CARGO) build --release --quiet --manifest-path benches/bridge/Cargo.toml --target-dir target
+	cp target/release/libbridge_comparison.so target/release/bridge_comparison.so
+	PYTHONPATH=target/release:benches/bridge $(BIN)/python benches/bridge/compare.py
+
 rust-checks: ## rustfmt, clippy, cargo test
 	cargo fmt --check
-	$(CARGO) clippy --quiet --all-targets -- --deny warnings
+	$(CARGO) clippy --quiet --workspace --all-targets -- --deny warnings
 	$(CARGO) test --quiet
+	$(CARGO) build --quiet --package bridge-probe
 
 python-checks: ## ruff, mypy, stubs against the module
 	$(BIN)/ruff check .

@@ -10,23 +10,40 @@
 //! - [`future`]: the class `Future`
 //! - [`task`]: the class `Task`
 //! - [`combinators`]: asyncio's functions that wait for several futures
+//! - [`bridge`]: Rust futures and Python tasks as one thing
 
-mod asyncio;
-mod combinators;
+pub mod bridge;
+// Without the classes, what only they need lies idle.
+#[cfg_attr(not(feature = "module"), allow(dead_code))]
 mod ffi;
+
+#[cfg(feature = "module")]
+mod asyncio;
+#[cfg(feature = "module")]
+mod combinators;
+#[cfg(feature = "module")]
 mod future;
+#[cfg(feature = "module")]
 mod registry;
+#[cfg(feature = "module")]
 mod schedule;
+#[cfg(feature = "module")]
 mod state;
+#[cfg(feature = "module")]
 mod task;
 
+#[cfg(feature = "module")]
 use pyo3::exceptions::PyImportError;
+#[cfg(feature = "module")]
 use pyo3::prelude::*;
 
 /// The Rust core of aioxide.
 // One thread at a time is attached: what `ffi::Field` relies on.
+#[cfg(feature = "module")]
 #[pymodule(gil_used = true)]
 pub mod _core {
+    #[pymodule_export]
+    use crate::bridge::python::{configure_runtime, read_file, to_thread, write_file};
     #[pymodule_export]
     use crate::combinators::gather::gather;
     #[pymodule_export]
@@ -61,6 +78,7 @@ pub mod _core {
         crate::asyncio::look_up(py)?;
         crate::schedule::look_up(py)?;
         crate::task::prepare(py)?;
-        crate::combinators::prepare(py)
+        crate::combinators::prepare(py)?;
+        crate::bridge::prepare(module)
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn common_loop<'py>(
 
 /// The loop that runs in this thread, or None.
 pub(super) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    ffi::call(asyncio(py).get_running_loop.bind(py), &[])
+    ffi::call(asyncio(py).find_running_loop.bind(py), &[])
 }
 
 /// Whether the loop has this method, and it answers no.

@@ -6,10 +6,10 @@ use std::ptr;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::error::take_raised;
-use super::unwind::{PyObject_Vectorcall, PyObject_VectorcallMethod, hang_if_ended};
+use super::unwind::{PyObject_Call, PyObject_Vectorcall, PyObject_VectorcallMethod, hang_if_ended};
 
 /// At most this many positional arguments.
 const MOST_ARGUMENTS: usize = 3;
@@ -54,6 +54,21 @@ pub(crate) fn call<'py>(
         let answer = hang_if_ended(|| {
             PyObject_Vectorcall(callable.as_ptr(), stack.as_ptr().add(1), count, ptr::null_mut())
         });
+        Bound::from_owned_ptr_or_err(callable.py(), answer)
+    }
+}
+
+/// `callable(*arguments, **keywords)`
+pub(crate) fn call_with<'py>(
+    callable: &Bound<'py, PyAny>,
+    arguments: &Bound<'py, PyTuple>,
+    keywords: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let keywords = keywords.map_or(ptr::null_mut(), Bound::as_ptr);
+    // SAFETY: attached; the objects are borrowed; the answer is owned, or NULL with an exception set.
+    unsafe {
+        let answer =
+            hang_if_ended(|| PyObject_Call(callable.as_ptr(), arguments.as_ptr(), keywords));
         Bound::from_owned_ptr_or_err(callable.py(), answer)
     }
 }

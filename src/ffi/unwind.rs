@@ -34,6 +34,9 @@ mod declared {
         *mut PyObject,
     ) -> *mut PyObject;
 
+    pub(super) type Call =
+        unsafe extern "C-unwind" fn(*mut PyObject, *mut PyObject, *mut PyObject) -> *mut PyObject;
+
     unsafe extern "C-unwind" {
         /// As PyO3 declares them, but for the unwinding.
         pub(super) fn PyIter_Send(
@@ -41,6 +44,11 @@ mod declared {
             argument: *mut PyObject,
             result: *mut *mut PyObject,
         ) -> PySendResult;
+        pub(super) fn PyObject_Call(
+            callable: *mut PyObject,
+            arguments: *mut PyObject,
+            keywords: *mut PyObject,
+        ) -> *mut PyObject;
         pub(super) fn PyObject_Vectorcall(
             callable: *mut PyObject,
             arguments: *const *mut PyObject,
@@ -67,6 +75,19 @@ pub(super) unsafe fn PyIter_Send(
 ) -> PySendResult {
     // SAFETY: the caller vouches for the arguments.
     unsafe { black_box(declared::PyIter_Send as declared::Send)(iterator, argument, result) }
+}
+
+/// # Safety
+/// As above.
+#[inline]
+#[allow(non_snake_case)] // as in C
+pub(super) unsafe fn PyObject_Call(
+    callable: *mut PyObject,
+    arguments: *mut PyObject,
+    keywords: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: the caller vouches for the arguments.
+    unsafe { black_box(declared::PyObject_Call as declared::Call)(callable, arguments, keywords) }
 }
 
 /// # Safety

@@ -36,6 +36,15 @@ impl Future {
         Ok(())
     }
 
+    /// A new future on this loop.
+    pub(crate) fn new_on<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        let py = event_loop.py();
+        let future = ffi::blank::<Self>(py)?;
+        future.get().start(Some(event_loop.clone()), py)?;
+        registry::count_future();
+        Ok(future)
+    }
+
     /// Notes where the future is made, unless the interpreter is shutting down: the modules that
     /// make a traceback may be gone then.
     fn note_source(&self, py: Python<'_>) -> PyResult<()> {
