@@ -16,12 +16,12 @@ SECONDS ?= 60
 ROWS ?=
 LOOPS ?= stock
 
-.PHONY: help demo test pytest conformance fuzz soak bench instructions rust-checks python-checks clean
 # A debug build of CPython: on Debian the package python3-dbg, and python3-venv.
 DEBUG_PYTHON ?= python3-dbg
 CORE_TESTS = tests/test_future_*.py tests/test_task_*.py tests/test_mixed_kinds.py
 
-.PHONY: help demo test pytest conformance fuzz memory memory-debug debug-checks valgrind rust-checks python-checks clean
+.PHONY: help demo test pytest conformance fuzz soak bench instructions memory memory-debug debug-checks valgrind \
+	rust-checks python-checks clean
 
 .PHONY: help demo test pytest conformance fuzz soak-bridge bench-bridge rust-checks python-checks clean
 
