@@ -48,13 +48,13 @@ impl CallbackHandle {
         self.report(py, error)
     }
 
-    #[getter]
-    fn _callback<'py>(&self, py: Python<'py>) -> Bound<'py, DoneCallback> {
+    #[getter(_callback)]
+    fn callback<'py>(&self, py: Python<'py>) -> Bound<'py, DoneCallback> {
         self.callback.bind(py).clone()
     }
 
-    #[getter]
-    fn _args<'py>(&self, py: Python<'py>) -> (Bound<'py, Future>,) {
+    #[getter(_args)]
+    fn args<'py>(&self, py: Python<'py>) -> (Bound<'py, Future>,) {
         (self.future.bind(py).clone(),)
     }
 
@@ -66,9 +66,9 @@ impl CallbackHandle {
 
 impl CallbackHandle {
     fn run(&self, py: Python<'_>) -> PyResult<()> {
-        let callback = self.callback.bind(py).get();
-        let entered = EnteredContext::enter(callback.context(py))?;
-        let outcome = callback.run(self.future.bind(py));
+        let callback = self.callback.bind(py);
+        let entered = EnteredContext::enter(callback.get().context(py))?;
+        let outcome = DoneCallback::run(callback, self.future.bind(py));
         outcome.and(entered.exit())
     }
 
@@ -76,7 +76,7 @@ impl CallbackHandle {
     fn report(&self, py: Python<'_>, error: PyErr) -> PyResult<()> {
         let table = asyncio(py);
         let event_loop = self.future.bind(py).get().ready_loop(py)?;
-        let (callback, args) = (self._callback(py), self._args(py));
+        let (callback, args) = (self.callback(py), self.args(py));
         let shown = table.format_callback_source.bind(py).call1((&callback, &args))?;
         let handle = table.handle_class.bind(py).call1((
             callback,
