@@ -44,6 +44,8 @@ pub(crate) struct Asyncio {
     pub(crate) future_discard_from_awaited_by: Py<PyAny>,
     /// The module, in which `Task` is the class in force.
     pub(crate) tasks: Py<PyModule>,
+    /// What `gather()` and `shield()` call to make a task.
+    pub(crate) ensure_future: Py<PyAny>,
     pub(crate) gather: Py<PyAny>,
     pub(crate) shield: Py<PyAny>,
     pub(crate) wait: Py<PyAny>,
@@ -54,7 +56,8 @@ pub(crate) struct Asyncio {
     pub(crate) quirks: Quirks,
 }
 
-/// What changed within one minor version of CPython, found out from the built-in class itself.
+/// What changed within one minor version of CPython, found out from the interpreter's own code.
+#[allow(clippy::struct_excessive_bools)] // each is the answer to a question of its own
 pub(crate) struct Quirks {
     /// `Future.set_exception(StopIteration())` stores a `RuntimeError` instead of refusing with a
     /// `TypeError`, also for subclasses of `StopIteration` (`Modules/_asynciomodule.c`).
@@ -90,6 +93,7 @@ impl Asyncio {
         let find = |module: &str, name: &str| -> PyResult<Py<PyAny>> {
             PyModule::import(py, module)?.getattr(name).map(Bound::unbind)
         };
+        let ensure_future = if cfg!(Py_3_12) { "ensure_future" } else { "_ensure_future" };
         let get_event_loop = if cfg!(Py_3_12) { "get_event_loop" } else { "_get_event_loop" };
         Ok(Self {
             future_class: find("_asyncio", "Future")?,
@@ -123,6 +127,7 @@ impl Asyncio {
             #[cfg(Py_3_14)]
             future_discard_from_awaited_by: find("_asyncio", "future_discard_from_awaited_by")?,
             tasks: PyModule::import(py, "asyncio.tasks")?.unbind(),
+            ensure_future: find("asyncio.tasks", ensure_future)?,
             gather: find("asyncio.tasks", "gather")?,
             shield: find("asyncio.tasks", "shield")?,
             wait: find("asyncio.tasks", "_wait")?,
@@ -161,7 +166,26 @@ impl Quirks {
             wraps_stop_iteration,
             initialises_once,
             gather_lets_go,
-            shield_drops_late_exceptions: !cfg!(Py_3_14),
+            shield_drops_late_exceptions: asks_thrice_for_cancelled(&tasks.getattr("shield")?)?,
         })
     }
+}
+
+/// Whether the function inside `shield()` that hears of the inner future asks three times if a future
+/// is cancelled: once more than it needs to pass the outcome on.
+fn asks_thrice_for_cancelled(shield: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = shield.py();
+    let Some(code) = shield.getattr_opt("__code__")? else { return Ok(false) };
+    for constant in code.getattr("co_consts")?.try_iter()? {
+        let constant = constant?;
+        let name = constant.getattr_opt("co_name")?;
+        if name.is_some_and(|name| name.eq("_inner_done_callback").unwrap_or(false)) {
+            let steps =
+                PyModule::import(py, "dis")?.call_method1("get_instructions", (constant,))?;
+            let asks = |step: PyResult<Bound<'_, PyAny>>| step?.getattr("argval")?.eq("cancelled");
+            let asked = steps.try_iter()?.map(asks).collect::<PyResult<Vec<_>>>()?;
+            return Ok(asked.into_iter().filter(|asked| *asked).count() == 3);
+        }
+    }
+    Ok(false)
 }

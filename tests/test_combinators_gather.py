@@ -1,6 +1,7 @@
 """`gather()` in every circumstance: which children, how they end, what is done to the future."""
 
 import asyncio
+import inspect
 import itertools
 import traceback
 
@@ -257,6 +258,30 @@ async def gather_is_seen_among_the_callbacks(log):
     await passes(3)
     log.append(outer.done())
     outer.set_result(None)
+
+
+@program
+async def gather_on_a_loop_that_refuses(log):
+    """An error of `create_task()` has passed through asyncio's functions."""
+    loop = asyncio.get_running_loop()
+    refusing, first, second = type(loop), value("first"), value("second")
+    create_task = refusing.create_task
+
+    def refuse(self, coroutine, **kwargs):
+        if coroutine is second:
+            raise RuntimeError("refused")
+        return create_task(self, coroutine, **kwargs)
+
+    for call in (lambda: asyncio.gather(first, second), lambda: asyncio.shield(second)):
+        try:
+            refusing.create_task = refuse
+            call()
+        except RuntimeError as error:
+            calls = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+            log.append((str(error), calls, inspect.getcoroutinestate(second)))
+        finally:
+            refusing.create_task = create_task
+    await passes(3)
 
 
 @program

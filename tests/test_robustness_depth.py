@@ -238,6 +238,53 @@ for _ in range(3):
 print(bottom.cancelled(), head.cancelling())
 """
 
+GATHERED = """
+async def gathering(below):
+    return await asyncio.gather(below, asyncio.sleep(0))
+
+async def chain():
+    bottom = head = loop.create_future()
+    for _ in range(DEPTH):
+        head = loop.create_task(gathering(head))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    return bottom, head
+
+bottom, head = loop.run_until_complete(chain())
+assert head.cancel("from the head") is True
+assert bottom.cancelled()
+try:
+    loop.run_until_complete(head)
+except asyncio.CancelledError as error:
+    print("cancelled:", error)
+bottom, head = loop.run_until_complete(chain())
+for task in asyncio.all_tasks(loop):
+    task._log_destroy_pending = False
+loop.close()
+del bottom, head, task
+gc.collect()
+print("dropped", reports)
+"""
+
+GATHERED_IN_A_CIRCLE = """
+async def link():
+    await asyncio.gather(*others)
+
+async def main():
+    others.extend(asyncio.create_task(link()) for _ in range(2))
+    await asyncio.sleep(0)
+    try:
+        others[0].cancel()
+    except RecursionError as error:
+        print("circle" in str(error))
+
+others = []
+task = loop.create_task(main())
+loop.run_until_complete(task)
+for task in others:
+    task._log_destroy_pending = False
+"""
+
 CLEANED_UP_BY_RUN = """
 async def main():
     tasks = [asyncio.create_task(link(asyncio.get_running_loop().create_future()))]
@@ -253,6 +300,8 @@ print(len(tasks) - 1, all(task.cancelled() for task in tasks))
 DEEP = {
     "cancelled": (CANCELLED, "cancelled: from the head\n[]\n", 100_000),
     "cancelled many times": (CANCELLED_MANY_TIMES, "True 3\n", 100_000),
+    "gathered": (GATHERED, "cancelled: from the head\ndropped []\n", 5_000),
+    "gathered in a circle": (GATHERED_IN_A_CIRCLE, "True\n", 2),
     # Each task is cancelled with all that it waits for: quadratic by what cancelling means.
     "cleaned up by run()": (CLEANED_UP_BY_RUN, "{DEPTH} True\n", 3_000),
 }

@@ -1,9 +1,10 @@
-"""Which of asyncio's functions are written in Rust as well, and the one that keeps a frame here.
+"""Which of asyncio's functions are written in Rust as well, and one that is a coroutine.
 
 `asyncio.wait()` itself stays: a coroutine function of asyncio's, whose coroutines have their names
 and frames. What it calls inside is exchanged.
 """
 
+import dis
 from asyncio import AbstractEventLoop, Future, Handle, tasks
 from collections.abc import Coroutine
 from types import CodeType, FunctionType
@@ -46,6 +47,24 @@ async def _wait(
     return watch.sort()
 
 
+def _where_it_waits(code: CodeType) -> int:
+    """Returns the line of the `await` in a function that has one."""
+    return next(
+        step.positions.lineno or 0
+        for step in dis.get_instructions(code)
+        if step.opname == "GET_AWAITABLE" and step.positions
+    )
+
+
+def _in_the_place_of(code: CodeType, theirs: CodeType) -> CodeType:
+    """Returns `code` with its `await` in the file and on the line where `theirs` has it.
+
+    That is where tracebacks and the call graph show a coroutine that waits.
+    """
+    shift = _where_it_waits(theirs) - _where_it_waits(code)
+    return code.replace(co_filename=theirs.co_filename, co_firstlineno=code.co_firstlineno + shift)
+
+
 # Name in `asyncio.tasks`, what is written in Rust, and the functions inside asyncio's: with others
 # inside it is that of a release whose ways are not known here.
 _KNOWN: list[tuple[str, Any, set[str]]] = [
@@ -70,3 +89,5 @@ functions: dict[str, tuple[object, Any]] = {
     for name, ours, inside in _KNOWN
     if _inside(vars(tasks)[name]) == inside
 }
+if "_wait" in functions:
+    _wait.__code__ = _in_the_place_of(_wait.__code__, _asyncio_wait.__code__)

@@ -8,7 +8,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::awaiter::Awaiter;
 use super::gathering::GatheringFuture;
 use super::wait::Watch;
-use super::{gather, shield};
+use super::{ensure, gather, shield};
 use crate::asyncio::asyncio;
 use crate::ffi;
 use crate::future::Future;
@@ -41,7 +41,7 @@ enum Duty {
 }
 
 impl DoneCallback {
-    fn new<'py>(py: Python<'py>, duty: Duty) -> PyResult<Bound<'py, Self>> {
+    fn new(py: Python<'_>, duty: Duty) -> PyResult<Bound<'_, Self>> {
         Bound::new(py, Self { duty, context: ffi::copy_current_context(py)?.unbind() })
     }
 
@@ -81,15 +81,8 @@ impl DoneCallback {
     }
 
     /// Calls it now; the future is done. An error looks as if it had passed through asyncio's code.
-    pub(crate) fn run(&self, future: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.fulfil(future).map_err(|error| {
-            let py = future.py();
-            let globals = asyncio(py).tasks.bind(py).dict();
-            match self.__code__(py) {
-                Ok(code) => ffi::passing_through(error, &code, &globals),
-                Err(_) => error,
-            }
-        })
+    pub(crate) fn run(slf: &Bound<'_, Self>, future: &Bound<'_, PyAny>) -> PyResult<()> {
+        slf.get().fulfil(future).map_err(|error| ensure::raised_in(error, slf.as_any()))
     }
 
     fn fulfil(&self, future: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -155,8 +148,8 @@ impl DoneCallback {
 
 #[pymethods]
 impl DoneCallback {
-    fn __call__(&self, future: Bound<'_, PyAny>) -> PyResult<()> {
-        self.run(&future)
+    fn __call__(slf: &Bound<'_, Self>, future: Bound<'_, PyAny>) -> PyResult<()> {
+        Self::run(slf, &future)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {
@@ -164,6 +157,7 @@ impl DoneCallback {
     }
 
     #[getter]
+    #[allow(clippy::unused_self)] // an attribute of the object all the same
     fn __class__<'py>(&self, py: Python<'py>) -> Bound<'py, PyType> {
         py.get_type::<PyFunction>()
     }
@@ -215,9 +209,8 @@ fn functions_inside<'py>(
     function: &Bound<'py, PyAny>,
 ) -> PyResult<impl Iterator<Item = PyResult<Bound<'py, PyAny>>>> {
     let constants = function.getattr("__code__")?.getattr("co_consts")?.try_iter()?;
-    Ok(constants.filter(|constant| {
-        constant.as_ref().map_or(true, |constant| constant.is_instance_of::<PyCode>())
-    }))
+    Ok(constants
+        .filter(|constant| constant.as_ref().map_or(true, PyAnyMethods::is_instance_of::<PyCode>)))
 }
 
 fn has_name(code: &Bound<'_, PyAny>, name: &str) -> bool {

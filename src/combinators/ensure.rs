@@ -46,6 +46,17 @@ pub(super) fn common_loop<'py>(
     Ok(plain.then_some(event_loop))
 }
 
+/// The error as it would be if it had been raised in a function of asyncio's.
+pub(super) fn raised_in(error: PyErr, function: &Bound<'_, PyAny>) -> PyErr {
+    match function.getattr("__code__") {
+        Ok(code) => {
+            let globals = asyncio(function.py()).tasks.bind(function.py()).dict();
+            ffi::passing_through(error, &code, &globals)
+        }
+        Err(_) => error,
+    }
+}
+
 /// The loop that runs in this thread, or None.
 pub(super) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     ffi::call(asyncio(py).find_running_loop.bind(py), &[])
@@ -70,7 +81,7 @@ impl<'py> Maker<'py> {
     pub(super) fn on(event_loop: Bound<'py, PyAny>) -> PyResult<Self> {
         let py = event_loop.py();
         let class = asyncio(py).tasks.bind(py).getattr(intern!(py, "Task"))?;
-        let directly = class.is(&py.get_type::<Task>()) && schedule::only_calls_class(&event_loop)?;
+        let directly = class.is(py.get_type::<Task>()) && schedule::only_calls_class(&event_loop)?;
         Ok(Self { event_loop, directly })
     }
 
@@ -86,6 +97,6 @@ impl<'py> Maker<'py> {
         {
             ffi::call_method(intern!(py, "close"), &[&coroutine])?;
         }
-        task
+        task.map_err(|error| raised_in(error, asyncio(py).ensure_future.bind(py)))
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn gather<'py>(
     let py = coros_or_futures.py();
     let plain_choice = match &return_exceptions {
         None => Some(false),
-        Some(choice) => choice.cast_exact::<PyBool>().ok().map(|choice| choice.is_true()),
+        Some(choice) => choice.cast_exact::<PyBool>().ok().map(PyBoolMethods::is_true),
     };
     // Since 3.14 the futures have to be of the loop that runs, if one does.
     let running = if cfg!(Py_3_14) { Some(ensure::running_loop(py)?) } else { None };
@@ -42,7 +42,9 @@ pub(crate) fn gather<'py>(
         && gathering::is_untouched(py)?
         && let Some(event_loop) = ensure::common_loop(&coros_or_futures, running)?
     {
-        return collect(&coros_or_futures, event_loop, return_exceptions).map(Bound::into_any);
+        return collect(&coros_or_futures, event_loop, return_exceptions)
+            .map(Bound::into_any)
+            .map_err(|error| ensure::raised_in(error, asyncio(py).gather.bind(py)));
     }
     let keywords = [("return_exceptions", return_exceptions)];
     let keywords = keywords.into_iter().filter(|(_, value)| value.is_some()).into_py_dict(py)?;

@@ -14,12 +14,20 @@ use crate::ffi;
 /// can be cancelled without cancelling that.
 #[pyfunction]
 #[pyo3(signature = (arg))]
-pub(crate) fn shield<'py>(arg: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn shield(arg: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     let py = arg.py();
     let arguments = PyTuple::new(py, [&arg])?;
     let Some(event_loop) = ensure::common_loop(&arguments, None)? else {
         return asyncio(py).shield.bind(py).call1(arguments);
     };
+    protect(arg, event_loop).map_err(|error| ensure::raised_in(error, asyncio(py).shield.bind(py)))
+}
+
+fn protect<'py>(
+    arg: Bound<'py, PyAny>,
+    event_loop: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = arg.py();
     let inner = if ffi::is_native_coroutine(&arg) {
         Maker::on(event_loop.clone())?.make(arg)?
     } else {

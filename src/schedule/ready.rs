@@ -88,7 +88,7 @@ impl Ready {
             Self::Call { function, argument, .. } => {
                 ffi::call(function.bind(py), &[argument.bind(py)]).map(drop)
             }
-            Self::Native(callback, future) => callback.bind(py).get().run(future.bind(py)),
+            Self::Native(callback, future) => DoneCallback::run(callback.bind(py), future.bind(py)),
         };
         outcome.and(entered.exit())
     }
