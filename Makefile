@@ -38,8 +38,9 @@ test: $(VENV)/made-for ## build, install and check everything
 
 rust-checks: ## rustfmt, clippy, cargo test
 	cargo fmt --check
-	$(CARGO) clippy --quiet --all-targets -- --deny warnings
+	$(CARGO) clippy --quiet --workspace --all-targets -- --deny warnings
 	$(CARGO) test --quiet
+	$(CARGO) build --quiet --package bridge-probe
 
 python-checks: ## ruff, mypy, stubs against the module
 	$(BIN)/ruff check .

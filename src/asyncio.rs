@@ -25,6 +25,8 @@ pub(crate) struct Asyncio {
     pub(crate) extract_stack: Py<PyAny>,
     pub(crate) is_finalizing: Py<PyAny>,
     pub(crate) get_event_loop: Py<PyAny>,
+    pub(crate) get_running_loop: Py<PyAny>,
+    pub(crate) isfuture: Py<PyAny>,
     pub(crate) enter_task: Py<PyAny>,
     pub(crate) leave_task: Py<PyAny>,
     /// Loops and the tasks that run on them; the dict that `_enter_task` writes to.
@@ -93,6 +95,8 @@ impl Asyncio {
             extract_stack: find("traceback", "extract_stack")?,
             is_finalizing: find("sys", "is_finalizing")?,
             get_event_loop: find("_asyncio", get_event_loop)?,
+            get_running_loop: find("asyncio.events", "get_running_loop")?,
+            isfuture: find("asyncio.futures", "isfuture")?,
             enter_task: find("_asyncio", "_enter_task")?,
             leave_task: find("_asyncio", "_leave_task")?,
             #[cfg(not(Py_3_14))]

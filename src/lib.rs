@@ -9,22 +9,38 @@
 //! - [`registry`]: current task, all tasks, names and counts
 //! - [`future`]: the class `Future`
 //! - [`task`]: the class `Task`
+//! - [`bridge`]: Rust futures and Python tasks as one thing
 
-mod asyncio;
+pub mod bridge;
+// Without the classes, what only they need lies idle.
+#[cfg_attr(not(feature = "module"), allow(dead_code))]
 mod ffi;
+
+#[cfg(feature = "module")]
+mod asyncio;
+#[cfg(feature = "module")]
 mod future;
+#[cfg(feature = "module")]
 mod registry;
+#[cfg(feature = "module")]
 mod schedule;
+#[cfg(feature = "module")]
 mod state;
+#[cfg(feature = "module")]
 mod task;
 
+#[cfg(feature = "module")]
 use pyo3::exceptions::PyImportError;
+#[cfg(feature = "module")]
 use pyo3::prelude::*;
 
 /// The Rust core of aioxide.
 // One thread at a time is attached: what `ffi::Field` relies on.
+#[cfg(feature = "module")]
 #[pymodule(gil_used = true)]
 pub mod _core {
+    #[pymodule_export]
+    use crate::bridge::python::{configure_runtime, read_file, to_thread, write_file};
     #[cfg(feature = "fault-injection")]
     #[pymodule_export]
     use crate::ffi::fault::{panic_at, points_passed};
@@ -52,6 +68,7 @@ pub mod _core {
         }
         crate::asyncio::look_up(py)?;
         crate::schedule::look_up(py)?;
-        crate::task::prepare(py)
+        crate::task::prepare(py)?;
+        crate::bridge::prepare(module)
     }
 }

@@ -20,6 +20,8 @@ from support import (
     implementation,
     new_loop,
 )
+from support.extension import ExtensionMissing
+from support.extension import probe as build_probe
 
 STDERR = pytest.StashKey[int]()
 
@@ -119,6 +121,18 @@ def strict_loop(loop, loop_kind):
 def stock_loop(impl, errors):
     """A stock loop, for tests where the kind of loop does not matter."""
     yield from _supervised("asyncio", impl, errors)
+
+
+@pytest.fixture
+def probe():
+    """The extension that the tests of the bridge use, with its counters at zero."""
+    try:
+        module = build_probe()
+    except ExtensionMissing as missing:
+        pytest.skip(str(missing))
+    module.reset_counts()
+    module.close_gate()
+    return module
 
 
 def _supervised(kind, impl, errors):

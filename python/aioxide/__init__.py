@@ -5,12 +5,24 @@
 `asyncio.run()` on Rust tasks and leaves the process as it is; `task_factory` and
 `eager_task_factory` are for one loop, by `loop.set_task_factory()`. `python -m aioxide program.py`
 runs a program that knows nothing of all this.
+
+`to_thread()`, `read_file()` and `write_file()` are futures that Rust completes, on any loop;
+`configure_runtime()` says how many threads there are for that.
 """
 
 from typing import NamedTuple
 
 from aioxide import registry
-from aioxide._core import Future, Task, __version__, counts
+from aioxide._core import (
+    Future,
+    Task,
+    __version__,
+    configure_runtime,
+    counts,
+    read_file,
+    to_thread,
+    write_file,
+)
 from aioxide.factories import eager_task_factory, task_factory
 from aioxide.install import install, installed, uninstall
 from aioxide.runners import run
@@ -20,13 +32,17 @@ __all__ = [
     "Stats",
     "Task",
     "__version__",
+    "configure_runtime",
     "eager_task_factory",
     "install",
     "installed",
+    "read_file",
     "run",
     "stats",
     "task_factory",
+    "to_thread",
     "uninstall",
+    "write_file",
 ]
 
 

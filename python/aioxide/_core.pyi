@@ -10,19 +10,32 @@ import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
+from os import PathLike
 from traceback import StackSummary
 from types import FrameType, GenericAlias
-from typing import Any, Generic, Literal, Self, TextIO, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, ParamSpec, Self, TextIO, TypeAlias, TypeVar
 
-from typing_extensions import disjoint_base
+from typing_extensions import Buffer, disjoint_base
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
+_P = ParamSpec("_P")
+
+_Path: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
 
 # A generator does on 3.11 only; but loops are declared to call their task factory with either.
 _Coro: TypeAlias = Coroutine[Any, Any, _T_co] | Generator[Any, None, _T_co]
 
-__all__ = ["Future", "Task", "__version__", "counts"]
+__all__ = [
+    "Future",
+    "Task",
+    "__version__",
+    "configure_runtime",
+    "counts",
+    "read_file",
+    "to_thread",
+    "write_file",
+]
 if sys.version_info >= (3, 14):
     __all__ += ["future_add_to_awaited_by", "future_discard_from_awaited_by"]
 
@@ -30,6 +43,33 @@ __version__: str
 
 def counts() -> tuple[int, int]:
     """Returns how many tasks, and how many other futures, this process has made so far."""
+
+def configure_runtime(
+    *, worker_threads: int | None = None, blocking_threads: int | None = None
+) -> None:
+    """Says how many threads the runtime gets for Rust futures and, at most, for blocking calls.
+
+    By default one a processor core, and 512. RuntimeError once the runtime has been used,
+    ValueError below 1.
+    """
+
+def to_thread(func: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+    """Calls `func` in a thread of the runtime, in a copy of the current context.
+
+    Returns a future of what it returns or raises. A call that has begun goes on when the future is
+    cancelled.
+    """
+
+def read_file(path: _Path, /) -> Future[bytes]:
+    """Returns a future of the content of the file; it raises OSError as `open()` does."""
+
+def write_file(path: _Path, data: Buffer, /) -> Future[int]:
+    """Writes the file anew; returns a future of the number of bytes.
+
+    It raises OSError as `open()` does.
+    """
+
+_bridge_api: Any  # the capsule for other extensions
 
 @disjoint_base
 class Future(asyncio.Future[_T]):

@@ -156,6 +156,12 @@ pub(crate) fn install_constructor<T: Construct>(py: Python<'_>) -> PyResult<()> 
     Ok(())
 }
 
+/// A new object of exactly `T`, not initialised.
+pub(crate) fn new_unready<T: Construct>(py: Python<'_>) -> PyResult<Bound<'_, T>> {
+    // SAFETY: the class is that of `T`.
+    unsafe { allocate::<T>(py, T::type_object_raw(py)) }
+}
+
 /// A new object of `class`, not initialised.
 ///
 /// # Safety
@@ -246,8 +252,7 @@ unsafe fn make<'py, T: Construct>(
         names().zip(keywords.iter().map(bound)),
     );
     if let Ok(arguments) = read {
-        // SAFETY: the class is that of `T`.
-        let object = unsafe { allocate::<T>(py, T::type_object_raw(py))? };
+        let object = new_unready::<T>(py)?;
         T::initialise(&object, arguments)?;
         return Ok(object);
     }

@@ -83,7 +83,8 @@ pub(crate) fn catch_panic<T>(call: impl FnOnce() -> PyResult<T>) -> PyResult<T> 
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| Err(panicked(payload.as_ref())))
 }
 
-fn panicked(payload: &(dyn Any + Send)) -> PyErr {
+/// A panic as the exception that PyO3's own entry points make of it.
+pub(crate) fn panicked(payload: &(dyn Any + Send)) -> PyErr {
     let message = payload
         .downcast_ref::<String>()
         .map(String::as_str)

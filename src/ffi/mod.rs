@@ -3,40 +3,68 @@
 //! The other modules hold Python objects in [`Field`]s and speak to the interpreter through PyO3 and
 //! through what is exported here; `unsafe` ends at this border.
 
-mod alive;
-mod call;
-mod class;
-mod construct;
 mod context;
-mod coroutine;
-mod dealloc;
 mod error;
 pub(crate) mod fault;
 mod field;
+mod stream;
+mod table;
+mod work;
+
+#[cfg(feature = "module")]
+mod alive;
+#[cfg(feature = "module")]
+mod call;
+#[cfg(feature = "module")]
+mod class;
+#[cfg(feature = "module")]
+mod construct;
+#[cfg(feature = "module")]
+mod coroutine;
+#[cfg(feature = "module")]
+mod dealloc;
+#[cfg(feature = "module")]
 mod function;
+#[cfg(feature = "module")]
 mod interpreter;
+#[cfg(feature = "module")]
 mod iterate;
+#[cfg(feature = "module")]
+mod offer;
+#[cfg(feature = "module")]
 mod queue;
+#[cfg(feature = "module")]
 mod unwind;
 
-pub(crate) use alive::{AliveList, Links, Listed, alive, join_list, leave_list};
-pub(crate) use call::{
-    call, call_in_context, call_method, call_method_in_context, call_method_or_take_raised,
-    same_or_equal,
+pub(crate) use context::{EnteredContext, copy_context, copy_current_context};
+pub(crate) use error::panicked;
+pub(crate) use field::Field;
+pub(crate) use stream::{RawStream, Source};
+pub(crate) use table::{Hold, Ticket, table};
+pub(crate) use work::{RawWork, Work};
+
+#[cfg(feature = "module")]
+pub(crate) use self::{
+    alive::{AliveList, Links, Listed, alive, join_list, leave_list},
+    call::{
+        call, call_in_context, call_method, call_method_in_context, call_method_or_take_raised,
+        same_or_equal,
+    },
+    class::{attribute_of, is_unshared, member_of, method_of, track, untrack, version_of},
+    construct::{Arguments, Construct, Signature, install_constructor, new_unready},
+    context::{is_context, new_context},
+    coroutine::{Progress, is_generator, is_native_coroutine, send, throw},
+    dealloc::{Lifecycle, OriginalDealloc, install_lifecycle},
+    error::{
+        as_raised, catch_panic, chain, given_exception_matches, raise, set_cause_and_context,
+        set_traceback, traceback_of, unraisable,
+    },
+    field::{SharedField, Traverse},
+    function::{Body, Function, has_own_attributes, implementation_of},
+    interpreter::is_main_interpreter,
+    iterate::{Advance, Iterate, Spare, install_awaiting},
+    offer::{Offer, capsule, table_of},
+    queue::{Deque, DequeClass},
+    table::{Kind, use_own},
+    unwind::call_or_hang,
 };
-pub(crate) use class::{
-    attribute_of, is_unshared, member_of, method_of, track, untrack, version_of,
-};
-pub(crate) use construct::{Arguments, Construct, Signature, install_constructor};
-pub(crate) use context::{EnteredContext, copy_current_context, is_context};
-pub(crate) use coroutine::{Progress, is_generator, is_native_coroutine, send, throw};
-pub(crate) use dealloc::{Lifecycle, OriginalDealloc, install_lifecycle};
-pub(crate) use error::{
-    as_raised, catch_panic, chain, given_exception_matches, raise, set_cause_and_context,
-    set_traceback, traceback_of, unraisable,
-};
-pub(crate) use field::{Field, SharedField, Traverse};
-pub(crate) use function::{Body, Function, has_own_attributes, implementation_of};
-pub(crate) use interpreter::is_main_interpreter;
-pub(crate) use iterate::{Advance, Iterate, Spare, install_awaiting};
-pub(crate) use queue::{Deque, DequeClass};

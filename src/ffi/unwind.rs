@@ -15,9 +15,12 @@
 //! hidden from it, by [`black_box`].
 
 use std::hint::black_box;
+use std::ptr;
 use std::thread;
 
 use pyo3::ffi::{PyObject, PySendResult};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 
 mod declared {
     use super::{PyObject, PySendResult};
@@ -27,6 +30,8 @@ mod declared {
         *mut PyObject,
         *mut *mut PyObject,
     ) -> PySendResult;
+    pub(super) type Call =
+        unsafe extern "C-unwind" fn(*mut PyObject, *mut PyObject, *mut PyObject) -> *mut PyObject;
     pub(super) type Vectorcall = unsafe extern "C-unwind" fn(
         *mut PyObject,
         *const *mut PyObject,
@@ -41,6 +46,11 @@ mod declared {
             argument: *mut PyObject,
             result: *mut *mut PyObject,
         ) -> PySendResult;
+        pub(super) fn PyObject_Call(
+            callable: *mut PyObject,
+            args: *mut PyObject,
+            kwargs: *mut PyObject,
+        ) -> *mut PyObject;
         pub(super) fn PyObject_Vectorcall(
             callable: *mut PyObject,
             arguments: *const *mut PyObject,
@@ -106,6 +116,23 @@ pub(super) fn hang_if_ended<R>(call: impl FnOnce() -> R) -> R {
     let answer = call();
     std::mem::forget(guard);
     answer
+}
+
+/// `callable(*args, **kwargs)` in a thread that the interpreter may end meanwhile.
+pub(crate) fn call_or_hang<'py>(
+    callable: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let kwargs = kwargs.map_or(ptr::null_mut(), Bound::as_ptr);
+    // SAFETY: attached; the objects are borrowed; the answer is owned, or NULL with an exception set.
+    unsafe {
+        let answer = hang_if_ended(|| {
+            let function = black_box(declared::PyObject_Call as declared::Call);
+            function(callable.as_ptr(), args.as_ptr(), kwargs)
+        });
+        Bound::from_owned_ptr_or_err(callable.py(), answer)
+    }
 }
 
 struct HangOnForcedUnwind;

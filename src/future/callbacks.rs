@@ -8,6 +8,7 @@ use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::Future;
+use crate::bridge;
 use crate::ffi::{self, Traverse};
 use crate::schedule::{self, Ready};
 use crate::state::Life;
@@ -173,6 +174,9 @@ pub(crate) fn add(future: &Bound<'_, Future>, callback: Callback) -> PyResult<()
     let mut callbacks = this.callbacks.take(py);
     callbacks.push(callback);
     drop(this.callbacks.replace(py, callbacks)); // empty: nothing ran since `take`
+    if this.has_link(py) {
+        bridge::keep(future);
+    }
     Ok(())
 }
 
@@ -181,6 +185,9 @@ pub(crate) fn add(future: &Bound<'_, Future>, callback: Callback) -> PyResult<()
 /// When the loop refuses one, those after it are forgotten and the error goes to the caller, as in
 /// asyncio.
 pub(super) fn hand_over_all(future: &Bound<'_, Future>) -> PyResult<()> {
+    if future.get().has_link(future.py()) {
+        bridge::abandon(future); // done by somebody else
+    }
     let callbacks = future.get().callbacks.take(future.py());
     callbacks.into_iter().try_for_each(|callback| hand_over(future, callback))
 }
@@ -225,6 +232,9 @@ pub(super) fn remove(future: &Bound<'_, Future>, function: &Bound<'_, PyAny>) ->
         .into_iter()
         .partition(|callback| remaining.next_if(|next| callback.is(next)).is_some());
     drop(this.callbacks.replace(py, kept.into_iter().collect())); // empty: nothing ran since `take`
+    if this.has_link(py) && this.waiting(py).is_empty() {
+        bridge::release(future);
+    }
     let count = removed.len();
     drop(mem::take(&mut doomed));
     drop(removed);

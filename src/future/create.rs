@@ -9,7 +9,7 @@ use pyo3::sync::PyOnceLock;
 
 use super::Future;
 use crate::asyncio::asyncio;
-use crate::ffi::{self, Arguments, Construct, Signature};
+use crate::ffi::{self, Arguments, Construct, Signature, new_unready};
 use crate::registry;
 use crate::schedule;
 use crate::state::Life;
@@ -34,6 +34,15 @@ impl Future {
             self.note_source(py)?;
         }
         Ok(())
+    }
+
+    /// A new future on this loop.
+    pub(crate) fn new_on<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        let py = event_loop.py();
+        let future = new_unready::<Self>(py)?;
+        future.get().start(Some(event_loop.clone()), py)?;
+        registry::count_future();
+        Ok(future)
     }
 
     /// Notes where the future is made, unless the interpreter is shutting down: the modules that

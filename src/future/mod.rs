@@ -408,6 +408,7 @@ impl Lifecycle for Future {
     }
 
     fn finalise(this: &Bound<'_, Self>) {
+        outcome::stop_work(this);
         report::never_retrieved(this);
     }
 

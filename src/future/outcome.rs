@@ -6,6 +6,7 @@ use pyo3::types::PyType;
 
 use super::{Future, callbacks};
 use crate::asyncio::asyncio;
+use crate::bridge;
 use crate::ffi;
 use crate::state::{AlreadyDone, Life};
 
@@ -103,6 +104,15 @@ pub(crate) fn cancel(
     let py = future.py();
     let this = future.get();
     this.log_traceback.set(py, false);
+    if this.has_link(py) {
+        if !bridge::cancel(future) {
+            this.store_cancel_message(py, message);
+            return Ok(true);
+        }
+        if this.life(py) == Life::Cancelled {
+            return Ok(true); // by what the work ran when it was dropped
+        }
+    }
     let Ok(cancelled) = this.life(py).transition_to_cancelled() else {
         return Ok(false);
     };
@@ -117,6 +127,19 @@ pub(crate) fn cancel_with(future: &Bound<'_, Future>, error: Bound<'_, PyAny>) -
     let py = future.py();
     drop(future.get().exchange_rarely(py, |rare| &mut rare.cancelled_error, Some(error)));
     cancel(future, None)
+}
+
+/// A future dies that waits for work of Rust: the work is dropped. Should the future live on all the
+/// same, it is a cancelled one; nobody waits for it, or it would not die.
+pub(super) fn stop_work(future: &Bound<'_, Future>) {
+    let py = future.py();
+    let this = future.get();
+    if this.has_link(py) {
+        bridge::abandon(future);
+        if let Ok(cancelled) = this.life(py).transition_to_cancelled() {
+            this.life.set(py, cancelled);
+        }
+    }
 }
 
 impl Future {

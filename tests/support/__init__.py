@@ -8,7 +8,7 @@ from support.implementations import (
     Implementation,
     implementation,
 )
-from support.loops import LOOP_KINDS, LoopMissing, adopt, new_loop, run_passes
+from support.loops import LOOP_KINDS, LoopMissing, adopt, new_loop, run_passes, turn_until
 from support.minimal_loop import MinimalLoop
 from support.oracle import answer, normalised, same_as_builtin
 from support.recorder import Recorder, collect
@@ -32,4 +32,5 @@ __all__ = [
     "run_child",
     "run_passes",
     "same_as_builtin",
+    "turn_until",
 ]

@@ -69,3 +69,13 @@ def run_passes(loop, passes=1):
 
     loop.call_soon(tick, passes - 1)
     loop.run_forever()
+
+
+def turn_until(loop, reached):
+    """Runs `loop` until `reached()` is true: other threads have to do their part."""
+
+    async def turn():
+        while not reached():
+            await asyncio.sleep(0)
+
+    loop.run_until_complete(turn())
