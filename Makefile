@@ -16,12 +16,12 @@ SECONDS ?= 60
 ROWS ?=
 LOOPS ?= stock
 
-.PHONY: help demo test pytest conformance fuzz soak bench instructions rust-checks python-checks clean
 # A debug build of CPython: on Debian the package python3-dbg, and python3-venv.
 DEBUG_PYTHON ?= python3-dbg
 CORE_TESTS = tests/test_future_*.py tests/test_task_*.py tests/test_mixed_kinds.py
 
-.PHONY: help demo test pytest conformance fuzz memory memory-debug debug-checks valgrind rust-checks python-checks clean
+.PHONY: help demo test pytest conformance fuzz soak bench instructions soak-bridge bench-bridge memory \
+	memory-debug debug-checks valgrind rust-checks python-checks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,6 +35,18 @@ test: $(VENV)/made-for ## build, install and check everything
 	@echo "building and installing aioxide and what its tests need into $(VENV) …"
 	$(BIN)/python -m pip install --quiet .[test,interop]
 	$(MAKE) --no-print-directory rust-checks python-checks pytest
+
+# The lines of progress say how many futures were made, and what became of them.
+soak-bridge: ## everything the bridge does, at random, for SECONDS, after `make test`
+	$(BIN)/python tests/bridge_soak/run.py --seconds $(SECONDS) --seed $(SEED)
+
+# Built as aioxide itself is, with all optimisations: that takes minutes the first time.
+bench-bridge: $(VENV)/made-for ## the bridge beside pyo3-async-runtimes
+	@echo "building and installing aioxide into $(VENV), and the futures to compare …"
+	$(BIN)/python -m pip install --quiet .
+	$(CARGO) build --release --quiet --manifest-path benches/bridge/Cargo.toml --target-dir target
+	cp target/release/libbridge_comparison.so target/release/bridge_comparison.so
+	PYTHONPATH=target/release:benches/bridge $(BIN)/python benches/bridge/compare.py
 
 rust-checks: ## rustfmt, clippy, cargo test
 	cargo fmt --check

@@ -30,6 +30,12 @@ def test_first_program_of_the_readme():
     assert futures >= 2
 
 
+def test_first_program_of_the_bridge():
+    (program,) = blocks("docs/bridge.md", "python")
+    done = run(sys.executable, "-W", "error", "-c", program)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "6 b'a note' 45\n", "")
+
+
 @pytest.mark.parametrize("document", ["README.md", "docs/usage.md"])
 def test_commands_that_are_named_exist(document):
     text = (ROOT / document).read_text()

@@ -4,6 +4,7 @@
 //! tokio is a part of each extension that uses it, so each extension that uses this crate has a
 //! runtime of its own; loops and classes are what they share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::ffi::{Field, table};
+use crate::ffi::{self, Field, table};
 
 /// How long the exit of the interpreter waits for what cannot be interrupted: a poll, a blocking call.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -42,6 +43,9 @@ struct Made {
 /// Attached threads only: one at a time, and a fork is made by one of them.
 static STATE: Field<State> =
     Field::new(State::Unmade(Configuration { worker_threads: None, blocking_threads: None }));
+
+/// Set when the runtime has been stopped for good: its threads must leave the interpreter alone.
+static ENDED: AtomicBool = AtomicBool::new(false);
 
 /// Whether the interpreter has been told to call `stop` and `begin_anew`; children inherit that.
 static ANNOUNCED: Field<bool> = Field::new(false);
@@ -97,6 +101,7 @@ fn make(py: Python<'_>, configuration: Configuration) -> PyResult<&'static Made>
     announce(py)?;
     let mut builder = Builder::new_multi_thread();
     builder.enable_all().thread_name("aioxide");
+    builder.on_thread_start(ffi::begin_thread).on_thread_stop(|| ffi::end_thread(!has_ended()));
     if let Some(count) = configuration.worker_threads {
         builder.worker_threads(count);
     }
@@ -141,7 +146,12 @@ fn stop(py: Python<'_>) -> PyResult<()> {
     if let Some(runtime) = runtime {
         py.detach(|| runtime.shutdown_timeout(PATIENCE));
     }
+    ENDED.store(true, Ordering::SeqCst);
     Ok(())
+}
+
+pub(super) fn has_ended() -> bool {
+    ENDED.load(Ordering::SeqCst)
 }
 
 /// In the child of a fork, where the runtime's threads are missing. What belongs to them is left alone

@@ -155,6 +155,10 @@ pub(super) fn polled() -> Option<Arc<Scope>> {
 /// awaitable is driven in it, or another thread is in it, it is a copy. When the interpreter has begun
 /// to exit, the thread hangs, as threads of Python do.
 pub fn attach<R>(run: impl for<'py> FnOnce(Python<'py>) -> R) -> R {
+    if super::runtime::has_ended() {
+        hang();
+    }
+    ffi::keep_thread_state();
     let attached = Python::try_attach(|py| {
         let mut run = Some(run);
         let scope = current(py).ok().flatten();
@@ -166,9 +170,11 @@ pub fn attach<R>(run: impl for<'py> FnOnce(Python<'py>) -> R) -> R {
             (None, None) => unreachable!("what was taken has answered"),
         }
     });
-    attached.unwrap_or_else(|| {
-        loop {
-            thread::park();
-        }
-    })
+    attached.unwrap_or_else(|| hang())
+}
+
+fn hang() -> ! {
+    loop {
+        thread::park();
+    }
 }

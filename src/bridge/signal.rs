@@ -56,18 +56,23 @@ impl Signal {
 
 #[cfg(unix)]
 mod pipe {
-    use std::io::{self, PipeReader, PipeWriter, Read, Write};
+    use std::io::{self, Read, Write};
     use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
 
-    /// A pipe with at most one byte in it: a queue is signalled once until its loop has looked.
+    /// A pair of sockets, with a byte in it while a loop is to wake up. Neither end ever waits: a loop
+    /// may well call its reader once too often.
     pub(crate) struct Pipe {
-        reader: PipeReader,
-        writer: PipeWriter,
+        reader: UnixStream,
+        writer: UnixStream,
     }
 
     impl Pipe {
         pub(crate) fn new() -> io::Result<Self> {
-            io::pipe().map(|(reader, writer)| Self { reader, writer })
+            let (reader, writer) = UnixStream::pair()?;
+            reader.set_nonblocking(true)?;
+            writer.set_nonblocking(true)?;
+            Ok(Self { reader, writer })
         }
 
         /// The end that the loop watches.
@@ -76,12 +81,12 @@ mod pipe {
         }
 
         pub(super) fn write(&self) {
-            // Both ends are open for as long as `self` lives, and there is room for a byte.
+            // Both ends are open for as long as `self` lives; without room the loop is woken anyway.
             let _ = (&self.writer).write(&[1]);
         }
 
         pub(super) fn read(&self) {
-            let _ = (&self.reader).read(&mut [0]);
+            let _ = (&self.reader).read(&mut [0; 16]);
         }
     }
 }

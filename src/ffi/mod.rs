@@ -9,6 +9,7 @@ pub(crate) mod fault;
 mod field;
 mod stream;
 mod table;
+mod thread;
 mod work;
 
 #[cfg(feature = "module")]
@@ -41,6 +42,7 @@ pub(crate) use error::panicked;
 pub(crate) use field::Field;
 pub(crate) use stream::{RawStream, Source};
 pub(crate) use table::{Hold, Ticket, table};
+pub(crate) use thread::{begin_thread, end_thread, keep_thread_state};
 pub(crate) use work::{RawWork, Work};
 
 #[cfg(feature = "module")]
