@@ -24,6 +24,8 @@ CORE_TESTS = tests/test_future_*.py tests/test_task_*.py tests/test_mixed_kinds.
 	rust-checks python-checks clean
 
 .PHONY: help demo test pytest conformance fuzz soak-bridge bench-bridge rust-checks python-checks clean
+.PHONY: help demo test pytest conformance fuzz soak bench instructions soak-bridge bench-bridge memory \
+	memory-debug debug-checks valgrind rust-checks python-checks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

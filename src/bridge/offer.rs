@@ -42,7 +42,7 @@ impl Offer for Aioxide {
         let future = Future::new_on(event_loop)?;
         let queue = queue::of(event_loop)?;
         let number = queue.add_pending(&future, work)?;
-        future.get().put_link(event_loop.py(), Box::new(Link::new(queue.clone(), number)));
+        future.get().put_link(event_loop.py(), Link::new(queue.clone(), number));
         Ok((future.into_any(), queue, number))
     }
 

@@ -72,14 +72,6 @@ impl<T> Field<T> {
     }
 }
 
-impl<T> Field<Option<Box<T>>> {
-    /// Whether there is a value.
-    pub(crate) fn holds_any(&self, _py: Python<'_>) -> bool {
-        // SAFETY: the reference is gone before anything else can reach the field.
-        unsafe { &*self.0.as_ptr() }.is_some()
-    }
-}
-
 /// A field that may hold a Python object.
 pub(crate) type SharedField<T = PyAny> = Field<Option<Py<T>>>;
 

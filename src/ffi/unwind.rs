@@ -8,7 +8,6 @@
 //! (`ffi::call`, `ffi::call_method`, `ffi::send` …, not PyO3's methods), and a guard in the frame that
 //! calls them lets the thread hang, as 3.14 does: it holds no lock of the interpreter, and the process
 //! is about to end.
-
 //!
 //! PyO3 declares the same functions as ones that never unwind. Where both declarations meet, which is
 //! in an optimised build, the compiler believes that one and drops the guard. So their addresses are
@@ -27,15 +26,14 @@ mod declared {
         *mut PyObject,
         *mut *mut PyObject,
     ) -> PySendResult;
+    pub(super) type Call =
+        unsafe extern "C-unwind" fn(*mut PyObject, *mut PyObject, *mut PyObject) -> *mut PyObject;
     pub(super) type Vectorcall = unsafe extern "C-unwind" fn(
         *mut PyObject,
         *const *mut PyObject,
         usize,
         *mut PyObject,
     ) -> *mut PyObject;
-
-    pub(super) type Call =
-        unsafe extern "C-unwind" fn(*mut PyObject, *mut PyObject, *mut PyObject) -> *mut PyObject;
 
     unsafe extern "C-unwind" {
         /// As PyO3 declares them, but for the unwinding.

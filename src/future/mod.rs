@@ -32,7 +32,6 @@ pub(crate) use outcome::{
 };
 
 use crate::asyncio::asyncio;
-use crate::bridge::Link;
 use crate::combinators::GatheringFuture;
 use crate::ffi::{self, Construct, Field, Iterate, Lifecycle, OriginalDealloc, SharedField, fault};
 use crate::state::Life;
@@ -58,8 +57,6 @@ pub(crate) struct Future {
     awaited_by: SharedField,
     /// Whether an exception was set that nobody has retrieved.
     log_traceback: Field<bool>,
-    /// The work of a Rust extension that the future waits for.
-    link: Field<Option<Box<Link>>>,
     /// Set by the iterator when it yields the future and cleared by the task that sees it: tells
     /// `await future` from `yield future`.
     blocking: Field<bool>,
@@ -76,7 +73,6 @@ impl Future {
             #[cfg(Py_3_14)]
             awaited_by: Field::new(None),
             log_traceback: Field::new(false),
-            link: Field::new(None),
             blocking: Field::new(false),
         }
     }
@@ -121,19 +117,6 @@ impl Future {
         let blocking = self.blocking.get(py);
         self.blocking.set(py, false);
         blocking
-    }
-
-    /// Whether the future waits for work of a Rust extension.
-    pub(crate) fn has_link(&self, py: Python<'_>) -> bool {
-        self.link.holds_any(py)
-    }
-
-    pub(crate) fn take_link(&self, py: Python<'_>) -> Option<Box<Link>> {
-        self.link.take(py)
-    }
-
-    pub(crate) fn put_link(&self, py: Python<'_>, link: Box<Link>) {
-        drop(self.link.replace(py, Some(link)));
     }
 
     pub(crate) fn unload_into(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>) {

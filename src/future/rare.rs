@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::Future;
+use crate::bridge::Link;
 use crate::ffi::Traverse;
 
 type Held = Option<Py<PyAny>>;
@@ -17,6 +18,8 @@ pub(super) struct Rare {
     pub(super) cancel_message: Held,
     /// Where the future was made; a list, in debug mode only.
     pub(super) source_traceback: Held,
+    /// The work of a Rust extension that the future waits for.
+    link: Option<Link>,
 }
 
 impl Rare {
@@ -66,6 +69,19 @@ impl Future {
             std::mem::replace(choice(rare.get_or_insert_default()), object)
         });
         former.map(|former| former.into_bound(py))
+    }
+
+    /// Whether the future waits for work of a Rust extension.
+    pub(super) fn has_link(&self, py: Python<'_>) -> bool {
+        self.rare.alter(py, |rare| rare.as_ref().is_some_and(|rare| rare.link.is_some()))
+    }
+
+    pub(crate) fn take_link(&self, py: Python<'_>) -> Option<Link> {
+        self.rare.alter(py, |rare| rare.as_mut()?.link.take())
+    }
+
+    pub(crate) fn put_link(&self, py: Python<'_>, link: Link) {
+        self.rare.alter(py, |rare| rare.get_or_insert_default().link = Some(link));
     }
 
     pub(super) fn source_traceback<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
