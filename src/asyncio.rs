@@ -39,6 +39,11 @@ pub(crate) struct Asyncio {
     #[cfg(Py_3_14)]
     pub(crate) future_discard_from_awaited_by: Py<PyAny>,
     pub(crate) handle_class: Py<PyAny>,
+    pub(crate) format_handle: Py<PyAny>,
+    pub(crate) logger: Py<PyAny>,
+    /// The modules `asyncio.futures` and `asyncio.tasks`, to look at what is in force there.
+    pub(crate) futures: Py<PyAny>,
+    pub(crate) tasks: Py<PyAny>,
     pub(crate) format_callback_source: Py<PyAny>,
     /// `object.__class__`, the descriptor that assigns to it.
     pub(crate) class_descriptor: Py<PyAny>,
@@ -106,6 +111,10 @@ impl Asyncio {
             #[cfg(Py_3_14)]
             future_discard_from_awaited_by: find("_asyncio", "future_discard_from_awaited_by")?,
             handle_class: find("asyncio.events", "Handle")?,
+            format_handle: find("asyncio.base_events", "_format_handle")?,
+            logger: find("asyncio.log", "logger")?,
+            futures: find("asyncio", "futures")?,
+            tasks: find("asyncio", "tasks")?,
             format_callback_source: find("asyncio.format_helpers", "_format_callback_source")?,
             class_descriptor: py
                 .get_type::<PyAny>()

@@ -9,10 +9,12 @@
 //! - [`registry`]: current task, all tasks, names and counts
 //! - [`future`]: the class `Future`
 //! - [`task`]: the class `Task`
+//! - [`loops`]: methods for loops that look the classes up only once
 
 mod asyncio;
 mod ffi;
 mod future;
+mod loops;
 mod registry;
 mod schedule;
 mod state;
@@ -30,6 +32,8 @@ pub mod _core {
     #[cfg(Py_3_14)]
     #[pymodule_export]
     use crate::future::awaited_by::{future_add_to_awaited_by, future_discard_from_awaited_by};
+    #[pymodule_export]
+    use crate::loops::quick_methods;
     #[pymodule_export]
     use crate::registry::{counts, register, registered_tasks, unregister};
     #[pymodule_export]

@@ -22,7 +22,16 @@ _T_co = TypeVar("_T_co", covariant=True)
 # A generator does on 3.11 only; but loops are declared to call their task factory with either.
 _Coro: TypeAlias = Coroutine[Any, Any, _T_co] | Generator[Any, None, _T_co]
 
-__all__ = ["Future", "Task", "__version__", "counts"]
+__all__ = [
+    "Future",
+    "Task",
+    "__version__",
+    "counts",
+    "quick_methods",
+    "register_task",
+    "registered_tasks",
+    "unregister_task",
+]
 if sys.version_info >= (3, 14):
     __all__ += ["future_add_to_awaited_by", "future_discard_from_awaited_by"]
 
@@ -30,6 +39,28 @@ __version__: str
 
 def counts() -> tuple[int, int]:
     """Returns how many tasks, and how many other futures, this process has made so far."""
+
+def quick_methods(
+    loop_class: type,
+    package: int,
+    create_task: Callable[..., Any],
+    create_future: Callable[..., Any],
+    /,
+) -> tuple[Any, Any]:
+    """Returns a `create_task` and a `create_future` to be put into `loop_class`.
+
+    They call the ones given where a call is not an ordinary one. `package` says which package the
+    class is of: 0 for uvloop, 1 for rloop.
+    """
+
+def register_task(task: Task[Any], /) -> None:
+    """Makes `task` known to `asyncio.all_tasks()`, which does not keep it alive."""
+
+def unregister_task(task: Task[Any], /) -> None:
+    """Makes `task` unknown again."""
+
+def registered_tasks() -> list[Task[Any]]:
+    """Returns the tasks that are known, of every loop, but for some that are done."""
 
 @disjoint_base
 class Future(asyncio.Future[_T]):

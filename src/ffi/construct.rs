@@ -150,7 +150,7 @@ pub(crate) fn install_constructor<T: Construct>(py: Python<'_>) -> PyResult<()> 
     // SAFETY: the type is ready and used by no other thread yet; the slots are plain pointers.
     unsafe {
         (*class.as_type_ptr()).tp_new = Some(new::<T>);
-        (*class.as_type_ptr()).tp_vectorcall = Some(construct::<T>);
+        (*class.as_type_ptr()).tp_vectorcall = Some(call::<T>);
         ffi::PyType_Modified(class.as_type_ptr());
     }
     Ok(())
@@ -177,6 +177,17 @@ unsafe fn allocate<T: Construct>(
     }
 }
 
+/// A new object of exactly the class of `T`, initialised.
+pub(crate) fn construct<'py, T: Construct>(
+    py: Python<'py>,
+    arguments: Arguments<'py>,
+) -> PyResult<Bound<'py, T>> {
+    // SAFETY: the class is that of `T`.
+    let object = unsafe { allocate::<T>(py, T::type_object_raw(py))? };
+    T::initialise(&object, arguments)?;
+    Ok(object)
+}
+
 unsafe extern "C" fn new<T: Construct>(
     class: *mut ffi::PyTypeObject,
     _args: *mut ffi::PyObject,
@@ -195,7 +206,7 @@ unsafe extern "C" fn new<T: Construct>(
     }
 }
 
-unsafe extern "C" fn construct<T: Construct>(
+unsafe extern "C" fn call<T: Construct>(
     _class: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
     flagged_count: usize,
@@ -244,10 +255,7 @@ unsafe fn make<'py, T: Construct>(
         names().zip(keywords.iter().map(bound)),
     );
     if let Ok(arguments) = read {
-        // SAFETY: the class is that of `T`.
-        let object = unsafe { allocate::<T>(py, T::type_object_raw(py))? };
-        T::initialise(&object, arguments)?;
-        return Ok(object);
+        return construct(py, arguments);
     }
     let args = PyTuple::new(py, positional.iter().map(bound))?;
     let kwargs = PyDict::new(py);

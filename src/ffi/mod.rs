@@ -10,11 +10,14 @@ mod construct;
 mod context;
 mod coroutine;
 mod dealloc;
+#[cfg(not(Py_3_14))]
+mod dict;
 mod error;
 mod field;
 mod function;
 mod interpreter;
 mod iterate;
+mod method;
 mod queue;
 mod unwind;
 
@@ -25,10 +28,12 @@ pub(crate) use call::{
 pub(crate) use class::{
     attribute_of, is_unshared, member_of, method_of, track, untrack, version_of,
 };
-pub(crate) use construct::{Arguments, Construct, Signature, install_constructor};
+pub(crate) use construct::{Arguments, Construct, Signature, construct, install_constructor};
 pub(crate) use context::{EnteredContext, copy_current_context, is_context};
 pub(crate) use coroutine::{Progress, is_generator, is_native_coroutine, send, throw};
 pub(crate) use dealloc::{Lifecycle, OriginalDealloc, install_lifecycle};
+#[cfg(not(Py_3_14))]
+pub(crate) use dict::Entry;
 pub(crate) use error::{
     as_raised, chain, given_exception_matches, raise, set_cause_and_context, set_traceback,
     traceback_of, unraisable,
@@ -37,4 +42,5 @@ pub(crate) use field::{Field, SharedField, Traverse};
 pub(crate) use function::{Body, Function, has_own_attributes, implementation_of};
 pub(crate) use interpreter::is_main_interpreter;
 pub(crate) use iterate::{Advance, Iterate, Spare, install_awaiting};
+pub(crate) use method::{Answer, Given, Method, Quick};
 pub(crate) use queue::{Deque, DequeClass};
