@@ -50,6 +50,10 @@ pub(crate) struct Asyncio {
     pub(crate) shield: Py<PyAny>,
     pub(crate) wait: Py<PyAny>,
     pub(crate) handle_class: Py<PyAny>,
+    pub(crate) format_handle: Py<PyAny>,
+    pub(crate) logger: Py<PyAny>,
+    /// The module, in which `Future` is the class in force.
+    pub(crate) futures: Py<PyModule>,
     pub(crate) format_callback_source: Py<PyAny>,
     /// `object.__class__`, the descriptor that assigns to it.
     pub(crate) class_descriptor: Py<PyAny>,
@@ -132,6 +136,9 @@ impl Asyncio {
             shield: find("asyncio.tasks", "shield")?,
             wait: find("asyncio.tasks", "_wait")?,
             handle_class: find("asyncio.events", "Handle")?,
+            format_handle: find("asyncio.base_events", "_format_handle")?,
+            logger: find("asyncio.log", "logger")?,
+            futures: PyModule::import(py, "asyncio.futures")?.unbind(),
             format_callback_source: find("asyncio.format_helpers", "_format_callback_source")?,
             class_descriptor: py
                 .get_type::<PyAny>()

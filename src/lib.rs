@@ -11,6 +11,7 @@
 //! - [`task`]: the class `Task`
 //! - [`combinators`]: asyncio's functions that wait for several futures
 //! - [`bridge`]: Rust futures and Python tasks as one thing
+//! - [`loops`]: methods for loops that look the classes up only once
 
 pub mod bridge;
 // Without the classes, what only they need lies idle.
@@ -23,6 +24,8 @@ mod asyncio;
 mod combinators;
 #[cfg(feature = "module")]
 mod future;
+#[cfg(feature = "module")]
+mod loops;
 #[cfg(feature = "module")]
 mod registry;
 #[cfg(feature = "module")]
@@ -58,6 +61,8 @@ pub mod _core {
     #[cfg(Py_3_14)]
     #[pymodule_export]
     use crate::future::awaited_by::{future_add_to_awaited_by, future_discard_from_awaited_by};
+    #[pymodule_export]
+    use crate::loops::quick_methods;
     #[pymodule_export]
     use crate::registry::{counts, register, registered_tasks, unregister};
     #[pymodule_export]

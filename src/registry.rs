@@ -56,10 +56,10 @@ impl Drop for CurrentTask<'_> {
 fn enter_task(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = task.py();
     #[cfg(not(Py_3_14))]
-    if let current = asyncio(py).current_tasks.bind(py)
-        && !current.contains(event_loop)?
+    if let entry = ffi::Entry::new(asyncio(py).current_tasks.bind(py), event_loop)?
+        && entry.address()?.is_none()
     {
-        return current.set_item(event_loop, task);
+        return entry.set(task);
     }
     ffi::call(asyncio(py).enter_task.bind(py), &[event_loop, task]).map(drop)
 }
@@ -68,10 +68,10 @@ fn enter_task(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> PyResul
 fn leave_task(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = task.py();
     #[cfg(not(Py_3_14))]
-    if let current = asyncio(py).current_tasks.bind(py)
-        && current.get_item(event_loop)?.is_some_and(|running| running.is(task))
+    if let entry = ffi::Entry::new(asyncio(py).current_tasks.bind(py), event_loop)?
+        && entry.address()? == Some(task.as_ptr())
     {
-        return current.del_item(event_loop);
+        return entry.delete();
     }
     ffi::call(asyncio(py).leave_task.bind(py), &[event_loop, task]).map(drop)
 }

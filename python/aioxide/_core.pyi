@@ -35,9 +35,13 @@ __all__ = [
     "configure_runtime",
     "counts",
     "gather",
+    "quick_methods",
     "read_file",
+    "register_task",
+    "registered_tasks",
     "shield",
     "to_thread",
+    "unregister_task",
     "write_file",
 ]
 if sys.version_info >= (3, 14):
@@ -74,6 +78,28 @@ def write_file(path: _Path, data: Buffer, /) -> Future[int]:
     """
 
 _bridge_api: Any  # the capsule for other extensions
+
+def quick_methods(
+    loop_class: type,
+    package: int,
+    create_task: Callable[..., Any],
+    create_future: Callable[..., Any],
+    /,
+) -> tuple[Any, Any]:
+    """Returns a `create_task` and a `create_future` to be put into `loop_class`.
+
+    They call the ones given where a call is not an ordinary one. `package` says which package the
+    class is of: 0 for uvloop, 1 for rloop.
+    """
+
+def register_task(task: Task[Any], /) -> None:
+    """Makes `task` known to `asyncio.all_tasks()`, which does not keep it alive."""
+
+def unregister_task(task: Task[Any], /) -> None:
+    """Makes `task` unknown again."""
+
+def registered_tasks() -> list[Task[Any]]:
+    """Returns the tasks that are known, of every loop, but for some that are done."""
 
 @disjoint_base
 class Future(asyncio.Future[_T]):

@@ -5,6 +5,8 @@ into force, its class is given a `create_task()` and a `create_future()` that lo
 call, and loses them again when the first are back. Only loops known by name are touched, and only
 where the program has imported them: any other needs a task factory.
 
+The methods are written twice: here, and in Rust for the ordinary call, which hands all others over.
+
 What a loop makes for its own use, such as the future that a lookup of a host name waits for, is out
 of reach and stays of the class it found.
 """
@@ -16,6 +18,8 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeAlias
 
+from aioxide._core import quick_methods
+
 _Coro: TypeAlias = Coroutine[Any, Any, Any]
 _Method: TypeAlias = Callable[..., Any]
 
@@ -26,17 +30,16 @@ _overridden: dict[type, list[tuple[str, _Method, _Method | None]]] = {}
 
 def switch() -> None:
     """Brings the imported loops into line, each time that other classes have come into force."""
-    for package, (class_name, make_create_task) in _KNOWN.items():
+    for number, (package, (class_name, make_create_task)) in enumerate(_KNOWN.items()):
         loop_class = getattr(sys.modules.get(package), class_name, None)
         if loop_class in _overridden:
             _restore(loop_class)
         elif loop_class is not None:
             # Imported under the classes that were in force until now, so those are what it makes.
-            create_task = make_create_task(loop_class.create_task)
-            # What combinators need to know to make many tasks at once.
-            vars(create_task)["only_calls_class"] = True
+            in_python = make_create_task(loop_class.create_task), _create_future
+            create_task, create_future = quick_methods(loop_class, number, *in_python)
             _override(loop_class, "create_task", create_task)
-            _override(loop_class, "create_future", _create_future)
+            _override(loop_class, "create_future", create_future)
 
 
 def _override(loop_class: type, name: str, method: _Method) -> None:

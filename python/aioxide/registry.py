@@ -1,9 +1,10 @@
 """How `asyncio.all_tasks()` comes to see Rust tasks.
 
 asyncio keeps tasks that are not of its own kind in a set of weak references, which takes a call in
-Python and an object for each of them. Rust tasks are in a list of their own, which takes neither. So
-that set is taught to count what is in the list among its members: every `all_tasks()` then sees Rust
-tasks, whoever has imported it and when, and `_register_task()` and `_unregister_task()` work for both.
+Python and an object for each of them. Rust tasks are in a list of their own, which takes neither.
+So that set is taught to count what is in the list among its members: every `all_tasks()` then sees
+Rust tasks, whoever has imported it and when, and `_register_task()` and `_unregister_task()` work
+for both.
 """
 
 import sys

@@ -8,6 +8,7 @@ use pyo3::types::PyTuple;
 use super::child;
 use crate::asyncio::asyncio;
 use crate::ffi;
+use crate::loops;
 use crate::schedule;
 use crate::task::Task;
 
@@ -70,6 +71,15 @@ fn denies(event_loop: &Bound<'_, PyAny>, method: &str) -> PyResult<bool> {
     }
 }
 
+/// Whether `create_task(coroutine)` of a loop without a task factory would do nothing but call the
+/// class of asyncio's tasks.
+fn only_calls_class(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let is_closed = intern!(event_loop.py(), "is_closed");
+    Ok(schedule::only_calls_class(event_loop)?
+        || (loops::has_quick_create_task(event_loop)?
+            && !ffi::call_method(is_closed, &[event_loop])?.is_truthy()?))
+}
+
 /// Makes tasks of coroutines, on one loop.
 pub(super) struct Maker<'py> {
     event_loop: Bound<'py, PyAny>,
@@ -81,7 +91,7 @@ impl<'py> Maker<'py> {
     pub(super) fn on(event_loop: Bound<'py, PyAny>) -> PyResult<Self> {
         let py = event_loop.py();
         let class = asyncio(py).tasks.bind(py).getattr(intern!(py, "Task"))?;
-        let directly = class.is(py.get_type::<Task>()) && schedule::only_calls_class(&event_loop)?;
+        let directly = class.is(py.get_type::<Task>()) && only_calls_class(&event_loop)?;
         Ok(Self { event_loop, directly })
     }
 

@@ -145,7 +145,7 @@ fn builtin_complaint(
 pub(crate) fn install_constructor<T: Construct>(py: Python<'_>) -> PyResult<()> {
     install_allocation::<T>(py)?;
     // SAFETY: the type is ready and used by no other thread yet; the slot is a plain pointer.
-    unsafe { (*T::type_object_raw(py)).tp_vectorcall = Some(construct::<T>) };
+    unsafe { (*T::type_object_raw(py)).tp_vectorcall = Some(call::<T>) };
     Ok(())
 }
 
@@ -204,6 +204,16 @@ pub(crate) fn blank<T: Construct>(py: Python<'_>) -> PyResult<Bound<'_, T>> {
     unsafe { allocate::<T>(py, T::type_object_raw(py)) }
 }
 
+/// A new object of exactly the class of `T`, initialised.
+pub(crate) fn construct<'py, T: Construct>(
+    py: Python<'py>,
+    arguments: Arguments<'py>,
+) -> PyResult<Bound<'py, T>> {
+    let object = blank::<T>(py)?;
+    T::initialise(&object, arguments)?;
+    Ok(object)
+}
+
 unsafe extern "C" fn new<T: Construct>(
     class: *mut ffi::PyTypeObject,
     _args: *mut ffi::PyObject,
@@ -231,7 +241,7 @@ fn handed_over<'py, T>(
     }
 }
 
-unsafe extern "C" fn construct<T: Construct>(
+unsafe extern "C" fn call<T: Construct>(
     _class: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
     flagged_count: usize,
@@ -273,9 +283,7 @@ unsafe fn make<'py, T: Construct>(
         names().zip(keywords.iter().map(bound)),
     );
     if let Ok(arguments) = read {
-        let object = blank::<T>(py)?;
-        T::initialise(&object, arguments)?;
-        return Ok(object);
+        return construct(py, arguments);
     }
     let args = PyTuple::new(py, positional.iter().map(bound))?;
     let kwargs = PyDict::new(py);

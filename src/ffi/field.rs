@@ -72,6 +72,13 @@ impl<T> Field<T> {
     }
 }
 
+impl<T> Field<Option<T>> {
+    pub(crate) fn is_some(&self, _py: Python<'_>) -> bool {
+        // SAFETY: the reference is gone with this expression, which changes nothing.
+        unsafe { &*self.0.as_ptr() }.is_some()
+    }
+}
+
 /// A field that may hold a Python object.
 pub(crate) type SharedField<T = PyAny> = Field<Option<Py<T>>>;
 
@@ -110,18 +117,11 @@ impl<T> Field<Option<Py<T>>> {
         inside.as_ref().map(|object| object.bind(py).clone())
     }
 
-    #[cfg_attr(feature = "fault-injection", track_caller)]
-    pub(crate) fn is_some(&self, _py: Python<'_>) -> bool {
-        fault::point();
-        // SAFETY: as in `bound`; here not even a count changes.
-        unsafe { &*self.0.as_ptr() }.is_some()
-    }
-
     /// Whether this very object is held.
     #[cfg_attr(feature = "fault-injection", track_caller)]
     pub(crate) fn is(&self, _py: Python<'_>, object: &Bound<'_, PyAny>) -> bool {
         fault::point();
-        // SAFETY: as in `is_some`.
+        // SAFETY: as in `bound`; here not even a count changes.
         let inside = unsafe { &*self.0.as_ptr() };
         inside.as_ref().is_some_and(|held| held.as_ptr() == object.as_ptr())
     }

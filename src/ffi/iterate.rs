@@ -7,6 +7,7 @@
 //! These functions do without PyO3's count of attachments, which is how a `Py` that is dropped knows
 //! that it may be: they hold `Bound`s only, and count where an error has to be dealt with.
 
+use std::cell::Cell;
 use std::ptr;
 
 use pyo3::PyClass;
@@ -15,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 
 use super::error::catch_panic;
-use super::field::{Field, SharedField};
+use super::field::SharedField;
 
 unsafe extern "C" {
     /// `raise StopIteration(value)`, whatever the value; PyO3 does not declare it.
@@ -49,8 +50,8 @@ pub(crate) trait Iterate: PyClass<Frozen = True> + Sync {
 
 /// Iterators that are gone: of the right type, holding nothing, with a count of zero.
 pub(crate) struct Spare {
-    objects: [Field<*mut ffi::PyObject>; MOST_SPARE],
-    count: Field<usize>,
+    objects: [Cell<*mut ffi::PyObject>; MOST_SPARE],
+    count: Cell<usize>,
 }
 
 // SAFETY: as for `Field`: only a thread that is attached gets at the pointers.
@@ -61,21 +62,21 @@ const MOST_SPARE: usize = 128;
 
 impl Spare {
     pub(crate) const fn new() -> Self {
-        Self { objects: [const { Field::new(ptr::null_mut()) }; MOST_SPARE], count: Field::new(0) }
+        Self { objects: [const { Cell::new(ptr::null_mut()) }; MOST_SPARE], count: Cell::new(0) }
     }
 
-    fn take(&self, py: Python<'_>) -> Option<*mut ffi::PyObject> {
-        let count = self.count.get(py).checked_sub(1)?;
-        self.count.set(py, count);
-        Some(self.objects[count].get(py))
+    fn take(&self, _py: Python<'_>) -> Option<*mut ffi::PyObject> {
+        let count = self.count.get().checked_sub(1)?;
+        self.count.set(count);
+        Some(self.objects[count].get())
     }
 
     /// False when there is no room.
-    fn keep(&self, py: Python<'_>, object: *mut ffi::PyObject) -> bool {
-        let count = self.count.get(py);
+    fn keep(&self, _py: Python<'_>, object: *mut ffi::PyObject) -> bool {
+        let count = self.count.get();
         let Some(place) = self.objects.get(count) else { return false };
-        place.set(py, object);
-        self.count.set(py, count + 1);
+        place.set(object);
+        self.count.set(count + 1);
         true
     }
 }
@@ -129,7 +130,7 @@ unsafe extern "C" fn dealloc<I: Iterate>(object: *mut ffi::PyObject) {
         let py = Python::assume_attached();
         ffi::PyObject_GC_UnTrack(object.cast());
         let iterator = Borrowed::from_ptr(py, object).cast_unchecked::<I>();
-        let awaited = iterator.get().awaited().exchange(py, None);
+        let awaited = iterator.get().awaited().take(py).map(|awaited| awaited.into_bound(py));
         if !I::spare().keep(py, object) {
             let class = ffi::Py_TYPE(object);
             ffi::PyObject_GC_Del(object.cast());

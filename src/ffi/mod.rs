@@ -24,12 +24,16 @@ mod construct;
 mod coroutine;
 #[cfg(feature = "module")]
 mod dealloc;
+#[cfg(all(feature = "module", not(Py_3_14)))]
+mod dict;
 #[cfg(feature = "module")]
 mod function;
 #[cfg(feature = "module")]
 mod interpreter;
 #[cfg(feature = "module")]
 mod iterate;
+#[cfg(feature = "module")]
+mod method;
 #[cfg(feature = "module")]
 mod offer;
 #[cfg(feature = "module")]
@@ -54,7 +58,7 @@ pub(crate) use self::{
     },
     class::{attribute_of, is_unshared, member_of, method_of, track, untrack, version_of},
     construct::{
-        Arguments, Construct, Signature, blank, initialiser_of, install_allocation,
+        Arguments, Construct, Signature, blank, construct, initialiser_of, install_allocation,
         install_constructor, name_without_module,
     },
     context::{is_context, new_context},
@@ -68,7 +72,11 @@ pub(crate) use self::{
     function::{Body, Function, has_own_attributes, implementation_of},
     interpreter::is_main_interpreter,
     iterate::{Advance, Iterate, Spare, install_awaiting},
+    method::{Answer, Given, Method, Quick},
     offer::{Offer, capsule, table_of},
     queue::{Deque, DequeClass},
     table::{Kind, use_own},
 };
+
+#[cfg(all(feature = "module", not(Py_3_14)))]
+pub(crate) use dict::Entry;

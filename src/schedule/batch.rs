@@ -15,6 +15,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
@@ -39,7 +40,7 @@ pub(crate) struct Batch {
     /// Tells it from all others, also from those it was before.
     serial: Field<u64>,
     cancelled: Field<bool>,
-    /// What was run already and is still asked about.
+    /// What was run already, for the loop to show what took so long or what has left it.
     shown: Field<Option<Ready>>,
 }
 
@@ -166,13 +167,15 @@ impl Batch {
             let Some(queue) = stock::ready_queue(&event_loop) else {
                 return batch.get().run_alone(&event_loop);
             };
-            if stock::is_in_debug_mode(&event_loop) {
-                return batch.get().run_in_debug_mode(&event_loop, &queue);
-            }
             let pass = Pass::begin(&queue);
             Self::run_pass(&batch, &event_loop, &queue)?;
-            let next = pass.end();
-            if passes_left == 0 || next == 0 || queue.len() != 1 {
+            let next = RUNNING.get().next;
+            drop(pass);
+            if passes_left == 0
+                || next == 0
+                || queue.len() != 1
+                || stock::is_in_debug_mode(&event_loop)
+            {
                 break;
             }
             if watched.is_none() {
@@ -204,15 +207,19 @@ impl Batch {
             queue.append_left(this.as_any())?;
         }
         while let Some((ready, left)) = batch.next(py) {
-            let outcome = ready.run(event_loop);
-            if outcome.is_err() {
-                batch.note_shown(py, ready);
+            let debug = stock::is_in_debug_mode(event_loop);
+            let outcome = if debug && several {
+                Self::run_timed(event_loop, ready)
             } else {
-                drop(ready);
-            }
+                let outcome = ready.run(event_loop);
+                if debug || outcome.is_err() {
+                    drop(batch.shown.replace(py, Some(ready)));
+                }
+                outcome
+            };
             // Somebody else may have run, or dropped, what was left.
             let in_front = several && is_in_front();
-            if in_front && (left == 0 || outcome.is_err() || stock::is_in_debug_mode(event_loop)) {
+            if in_front && (left == 0 || outcome.is_err()) {
                 queue.pop_left()?;
                 batch.put_back_one_by_one(event_loop, queue)?;
             }
@@ -221,27 +228,32 @@ impl Batch {
                 break;
             }
         }
-        if batch.len(py) == 0 {
+        if batch.len(py) == 0 && !batch.shown.is_some(py) {
             Self::keep(this);
         }
         Ok(())
     }
 
-    /// In debug mode a loop times its entries: each piece of work becomes one.
-    fn run_in_debug_mode(&self, event_loop: &Bound<'_, PyAny>, queue: &Deque<'_>) -> PyResult<()> {
+    /// In debug mode the loop times its entries; this is one of several in an entry that it has taken
+    /// already, maybe before it was in debug mode.
+    fn run_timed(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {
         let py = event_loop.py();
-        if self.len(py) > 1 {
-            return self.put_back_one_by_one(event_loop, queue);
-        }
-        let Some((ready, _)) = self.next(py) else { return Ok(()) };
+        let handle = Self::begin(event_loop, ready)?;
+        let Some((ready, _)) = handle.get().next(py) else { return Ok(()) };
+        let now = || event_loop.call_method0(intern!(py, "time"))?.extract::<f64>();
+        event_loop.setattr(intern!(py, "_current_handle"), &handle)?;
+        let begun = now()?;
         let outcome = ready.run(event_loop);
-        self.note_shown(py, ready);
+        drop(handle.get().shown.replace(py, Some(ready)));
+        let took = now()? - begun;
+        let slow = event_loop.getattr(intern!(py, "slow_callback_duration"))?.extract::<f64>()?;
+        if outcome.is_ok() && took >= slow {
+            let shown = asyncio(py).format_handle.bind(py).call1((&handle,))?;
+            let arguments = ("Executing %s took %.3f seconds", shown, took);
+            asyncio(py).logger.bind(py).call_method1(intern!(py, "warning"), arguments)?;
+        }
+        event_loop.setattr(intern!(py, "_current_handle"), py.None())?;
         outcome
-    }
-
-    /// Keeps what was run, for the loop to show what took so long or what has left it.
-    fn note_shown(&self, py: Python<'_>, ready: Ready) {
-        drop(self.shown.replace(py, Some(ready)));
     }
 
     /// Puts what is left in front of the queue, each piece of work in a batch of its own.
@@ -273,11 +285,6 @@ struct Pass {
 impl Pass {
     fn begin(queue: &Deque<'_>) -> Self {
         Self { outer: RUNNING.replace(Running { queue: queue.address(), next: 0 }) }
-    }
-
-    /// The serial number of the batch for the next pass; 0 if nothing became ready.
-    fn end(self) -> u64 {
-        RUNNING.get().next
     }
 }
 

@@ -151,23 +151,18 @@ pub(super) fn queue_to_append_to<'py>(
 }
 
 /// Whether `create_task(coroutine)` of a loop without a task factory would do nothing but call the
-/// class of asyncio's tasks.
-///
-/// That is so on a stock loop that `call_soon()` is gone around on, if its `create_task` is that of
-/// its class, and on an open loop that has been given one that says so (`loops.py`).
+/// class of asyncio's tasks: on a stock loop that `call_soon()` is gone around on, if its
+/// `create_task` is that of its class.
 pub(crate) fn only_calls_class(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = event_loop.py();
-    let name = intern!(py, "create_task");
-    if queue_to_append_to(event_loop)?.is_some() {
-        let maker = stock().makers.iter().find(|class| class.is_class_of(event_loop));
-        return match maker.filter(|class| class.is_unchanged(py)) {
-            Some(class) => class.has_method(event_loop, name),
-            None => Ok(false),
-        };
+    if queue_to_append_to(event_loop)?.is_none() {
+        return Ok(false);
     }
-    let says_so = intern!(py, "only_calls_class");
-    Ok(event_loop.getattr(name)?.getattr_opt(says_so)?.is_some()
-        && !ffi::call_method(intern!(py, "is_closed"), &[event_loop])?.is_truthy()?)
+    let maker = stock().makers.iter().find(|class| class.is_class_of(event_loop));
+    match maker.filter(|class| class.is_unchanged(py)) {
+        Some(class) => class.has_method(event_loop, intern!(py, "create_task")),
+        None => Ok(false),
+    }
 }
 
 /// `loop.get_debug()`

@@ -1,0 +1,70 @@
+//! Entries of a dict whose key's hash is known, as C asyncio gets at its own.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+unsafe extern "C" {
+    /// What CPython's own extensions use; PyO3 declares none of them.
+    fn _PyDict_GetItem_KnownHash(
+        dict: *mut ffi::PyObject,
+        key: *mut ffi::PyObject,
+        hash: ffi::Py_hash_t,
+    ) -> *mut ffi::PyObject;
+    fn _PyDict_SetItem_KnownHash(
+        dict: *mut ffi::PyObject,
+        key: *mut ffi::PyObject,
+        value: *mut ffi::PyObject,
+        hash: ffi::Py_hash_t,
+    ) -> std::ffi::c_int;
+    fn _PyDict_DelItem_KnownHash(
+        dict: *mut ffi::PyObject,
+        key: *mut ffi::PyObject,
+        hash: ffi::Py_hash_t,
+    ) -> std::ffi::c_int;
+}
+
+/// A place in a dict.
+pub(crate) struct Entry<'a, 'py> {
+    dict: &'a Bound<'py, PyDict>,
+    key: &'a Bound<'py, PyAny>,
+    hash: ffi::Py_hash_t,
+}
+
+impl<'a, 'py> Entry<'a, 'py> {
+    pub(crate) fn new(dict: &'a Bound<'py, PyDict>, key: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+        // SAFETY: attached; the key is a valid object.
+        match unsafe { ffi::PyObject_Hash(key.as_ptr()) } {
+            -1 => Err(PyErr::fetch(key.py())),
+            hash => Ok(Self { dict, key, hash }),
+        }
+    }
+
+    /// The value, to be compared by address; None if there is none.
+    pub(crate) fn address(&self) -> PyResult<Option<*mut ffi::PyObject>> {
+        // SAFETY: attached; the hash is that of the key; the answer is a borrowed reference, or NULL
+        // with or without an exception set.
+        let value =
+            unsafe { _PyDict_GetItem_KnownHash(self.dict.as_ptr(), self.key.as_ptr(), self.hash) };
+        if !value.is_null() {
+            return Ok(Some(value));
+        }
+        PyErr::take(self.key.py()).map_or(Ok(None), Err)
+    }
+
+    pub(crate) fn set(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let (dict, key, value) = (self.dict.as_ptr(), self.key.as_ptr(), value.as_ptr());
+        // SAFETY: attached; the hash is that of the key; the dict takes references of its own.
+        self.check(unsafe { _PyDict_SetItem_KnownHash(dict, key, value, self.hash) })
+    }
+
+    pub(crate) fn delete(&self) -> PyResult<()> {
+        let (dict, key) = (self.dict.as_ptr(), self.key.as_ptr());
+        // SAFETY: attached; the hash is that of the key.
+        self.check(unsafe { _PyDict_DelItem_KnownHash(dict, key, self.hash) })
+    }
+
+    fn check(&self, answer: std::ffi::c_int) -> PyResult<()> {
+        if answer == 0 { Ok(()) } else { Err(PyErr::fetch(self.key.py())) }
+    }
+}

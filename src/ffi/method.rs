@@ -1,0 +1,139 @@
+//! A method that is put on a class which is not ours.
+
+use std::cell::UnsafeCell;
+use std::ffi::CStr;
+use std::{ptr, slice};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyTuple, PyType};
+
+use super::error::catch_panic;
+use super::unwind::{PyObject_Vectorcall, hang_if_ended};
+
+/// What such a method does.
+pub(crate) trait Quick {
+    /// The answer for a call that is an ordinary one; None for any other.
+    fn call<'py>(receiver: &Bound<'py, PyAny>, given: &Given<'_, 'py>) -> PyResult<Answer<'py>>;
+
+    /// The function that is called, with the same arguments, where there was no answer.
+    fn otherwise(py: Python<'_>) -> PyResult<Bound<'_, PyAny>>;
+}
+
+pub(crate) type Answer<'py> = Option<Bound<'py, PyAny>>;
+
+/// The arguments of a call.
+pub(crate) struct Given<'a, 'py> {
+    positional: &'a [*mut ffi::PyObject],
+    keywords: &'a [*mut ffi::PyObject],
+    names: Option<Bound<'py, PyTuple>>,
+    py: Python<'py>,
+}
+
+impl<'py> Given<'_, 'py> {
+    pub(crate) fn positional(&self) -> impl ExactSizeIterator<Item = Bound<'py, PyAny>> {
+        // SAFETY: the interpreter lends these objects for the call.
+        self.positional.iter().map(|value| unsafe { Bound::from_borrowed_ptr(self.py, *value) })
+    }
+
+    pub(crate) fn keywords(&self) -> impl Iterator<Item = (Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let names = self.names.iter().flat_map(PyTupleMethods::iter);
+        // SAFETY: as above.
+        names.zip(
+            self.keywords.iter().map(|value| unsafe { Bound::from_borrowed_ptr(self.py, *value) }),
+        )
+    }
+}
+
+/// The beginning of CPython's `PyMethodDescrObject` (`Include/cpython/descrobject.h`), which PyO3 does
+/// not declare.
+#[repr(C)]
+struct MethodDescriptor {
+    base: ffi::PyObject,
+    class: *mut ffi::PyTypeObject,
+    name: *mut ffi::PyObject,
+    qualified_name: *mut ffi::PyObject,
+    definition: *mut ffi::PyMethodDef,
+}
+
+/// How the interpreter knows it.
+pub(crate) struct Method(UnsafeCell<ffi::PyMethodDef>);
+
+// SAFETY: nobody writes to it: the interpreter asks for a pointer that it could write to, and reads.
+unsafe impl Sync for Method {}
+
+impl Method {
+    /// `doc` may begin with a signature, as the interpreter writes them.
+    pub(crate) const fn new<Q: Quick>(name: &'static CStr, doc: &'static CStr) -> Self {
+        Self(UnsafeCell::new(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: call::<Q> },
+            ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+            ml_doc: doc.as_ptr(),
+        }))
+    }
+
+    /// Whether this is what was put into a class.
+    pub(crate) fn is(&self, descriptor: &Bound<'_, PyAny>) -> bool {
+        // SAFETY: attached; the type is that of the descriptors made below, and the definition one
+        // points to is asked for its address only.
+        unsafe {
+            ffi::Py_TYPE(descriptor.as_ptr()) == &raw mut ffi::PyMethodDescr_Type
+                && (*descriptor.as_ptr().cast::<MethodDescriptor>()).definition == self.0.get()
+        }
+    }
+
+    /// What to put into the class.
+    pub(crate) fn descriptor<'py>(
+        &'static self,
+        class: &Bound<'py, PyType>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        // SAFETY: attached; the definition lives for ever; the answer is an owned reference, or NULL
+        // with an exception set.
+        unsafe {
+            let descriptor = ffi::PyDescr_NewMethod(class.as_type_ptr(), self.0.get());
+            Bound::from_owned_ptr_or_err(class.py(), descriptor)
+        }
+    }
+}
+
+unsafe extern "C" fn call<Q: Quick>(
+    receiver: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter calls this attached, with an object of the class, so many borrowed
+    // positional arguments, and then those of the keywords that the tuple `names` (or NULL) gives.
+    unsafe {
+        Python::attach_unchecked(|py| {
+            let receiver = Bound::from_borrowed_ptr(py, receiver);
+            let names_given = Bound::from_borrowed_ptr_or_opt(py, names)
+                .map(|names| names.cast_into_unchecked::<PyTuple>());
+            let count = count.cast_unsigned();
+            let all = count + names_given.as_ref().map_or(0, PyTupleMethods::len);
+            let values = if all == 0 { &[] } else { slice::from_raw_parts(arguments, all) };
+            let (positional, keywords) = values.split_at(count);
+            let given = Given { positional, keywords, names: names_given, py };
+            let answer = catch_panic(|| {
+                if let Some(answer) = Q::call(&receiver, &given)? {
+                    return Ok(answer);
+                }
+                let mut stack = vec![receiver.as_ptr()];
+                stack.extend_from_slice(values);
+                let otherwise = Q::otherwise(py)?;
+                let answer = hang_if_ended(|| {
+                    PyObject_Vectorcall(otherwise.as_ptr(), stack.as_ptr(), count + 1, names)
+                });
+                Bound::from_owned_ptr_or_err(py, answer)
+            });
+            match answer {
+                Ok(answer) => answer.into_ptr(),
+                Err(error) => {
+                    error.restore(py);
+                    ptr::null_mut()
+                }
+            }
+        })
+    }
+}
