@@ -49,30 +49,34 @@ def pytest_collection_modifyitems(config, items):
     items[:] = kept
 
 
-def end_if_it_hangs(config):
+def end_if_it_hangs(config, item=None):
     """Prints all stacks and ends the process in `hang_limit` seconds, unless called before that.
+
+    An `item` that is given more time by its mark `timeout` gets twice that.
 
     pytest-timeout interrupts what is written in Python. This ends whatever it cannot reach: code in
     C or Rust that hangs with the GIL held. xdist names the test and goes on with another worker.
     """
     limit = float(config.getini("hang_limit"))
+    if item is not None and (timeout := item.get_closest_marker("timeout")):
+        limit = max(limit, 2 * timeout.args[0])
     faulthandler.dump_traceback_later(limit, exit=True, file=config.stash[STDERR])
 
 
 # Each phase anew: pytest takes the timer back when a phase fails.
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
-    end_if_it_hangs(item.config)
+    end_if_it_hangs(item.config, item)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item):
-    end_if_it_hangs(item.config)
+    end_if_it_hangs(item.config, item)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item):
-    end_if_it_hangs(item.config)
+    end_if_it_hangs(item.config, item)
 
 
 def pytest_runtest_logfinish():

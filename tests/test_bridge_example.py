@@ -62,13 +62,11 @@ def test_the_example_is_built_installed_and_run(tmp_path):
     environment = dict(os.environ, CARGO_TARGET_DIR=str(ROOT / "target" / "example"))
     environment.pop("VIRTUAL_ENV", None)
     environment["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-        + ["--config-settings=build-args=--profile=dev", f"--target={tmp_path}"]
-        + [str(ROOT / "examples" / "rust-extension")],
-        env=environment,
-        check=True,
-    )
+    options = ["--quiet", "--no-deps", "--no-build-isolation", f"--target={tmp_path}"]
+    options.append("--config-settings=build-args=--profile=dev")
+    folder = str(ROOT / "examples" / "rust-extension")
+    command = [sys.executable, "-m", "pip", "install", *options, folder]
+    subprocess.run(command, env=environment, check=True)
     runners = "import asyncio, uvloop, aioxide\nRUNNERS = asyncio.run, uvloop.run, aioxide.run\n"
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-c", runners + textwrap.dedent(PROGRAM)],

@@ -14,13 +14,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple
 
 import aioxide
-import bridge_comparison as sides
+import bridge_comparison as sides  # type: ignore[import-not-found]
 
-Workload = Callable[[Any], Awaitable[float]]
+Workload = Callable[..., Coroutine[Any, Any, float]]
 
 
 class Row(NamedTuple):
@@ -31,21 +31,18 @@ class Row(NamedTuple):
     target: float
 
 
-class Ours:
-    """aioxide's way to make each kind of future."""
+class Side(NamedTuple):
+    """The ways to make each kind of future."""
 
-    make = sides.ours
-    to_thread = staticmethod(aioxide.to_thread)
-
-
-class Theirs:
-    """That of pyo3-async-runtimes, and of asyncio."""
-
-    make = sides.theirs
-    to_thread = staticmethod(asyncio.to_thread)
+    make: Any
+    to_thread: Callable[..., Awaitable[Any]]
 
 
-async def ready(side: Any, count: int = 5_000) -> float:
+OURS = Side(sides.ours, aioxide.to_thread)
+THEIRS = Side(sides.theirs, asyncio.to_thread)
+
+
+async def ready(side: Side, count: int = 5_000) -> float:
     make = side.make.ready
     start = time.perf_counter()
     for _ in range(count):
@@ -60,7 +57,7 @@ async def yield_to_loop(count: int = 5_000) -> float:
     return (time.perf_counter() - start) / count
 
 
-async def gather_yields(side: Any, count: int = 50, width: int = 100) -> float:
+async def gather_yields(side: Side, count: int = 50, width: int = 100) -> float:
     make = side.make.yield_once
     start = time.perf_counter()
     for _ in range(count):
@@ -68,7 +65,7 @@ async def gather_yields(side: Any, count: int = 50, width: int = 100) -> float:
     return (time.perf_counter() - start) / (count * width)
 
 
-async def one_after_the_other(side: Any, count: int = 1_000) -> float:
+async def one_after_the_other(side: Side, count: int = 1_000) -> float:
     make = side.make.yield_once
     start = time.perf_counter()
     for _ in range(count):
@@ -76,14 +73,14 @@ async def one_after_the_other(side: Any, count: int = 1_000) -> float:
     return (time.perf_counter() - start) / count
 
 
-async def sleeps(side: Any, count: int = 10_000, milliseconds: int = 10) -> float:
+async def sleeps(side: Side, count: int = 10_000, milliseconds: int = 10) -> float:
     make = side.make.sleep
     start = time.perf_counter()
     await asyncio.gather(*[make(milliseconds) for _ in range(count)])
     return time.perf_counter() - start
 
 
-async def threads(side: Any, count: int = 1_000) -> float:
+async def threads(side: Side, count: int = 1_000) -> float:
     call = side.to_thread
     start = time.perf_counter()
     for _ in range(count):
@@ -91,7 +88,7 @@ async def threads(side: Any, count: int = 1_000) -> float:
     return (time.perf_counter() - start) / count
 
 
-async def cancel(side: Any, count: int = 10_000, milliseconds: int = 3_600_000) -> float:
+async def cancel(side: Side, count: int = 10_000, milliseconds: int = 3_600_000) -> float:
     make = side.make.sleep
     dropped = sides.dropped()
     start = time.perf_counter()
@@ -120,8 +117,8 @@ def measure(rounds: int) -> list[tuple[Row, float, float]]:
     results = []
     for row in ROWS:
         print(f"  {row.name} …", file=sys.stderr, flush=True)
-        times: dict[Any, list[float]] = {Ours: [], Theirs: []}
-        for side in (Ours, Theirs) * (rounds + 1):
+        times: dict[Side, list[float]] = {OURS: [], THEIRS: []}
+        for side in (OURS, THEIRS) * (rounds + 1):
             times[side].append(asyncio.run(row.workload(side)))
         # The first of each makes threads and fills caches.
         ours, theirs = (statistics.median(values[1:]) for values in times.values())
@@ -146,7 +143,7 @@ def peak_memory(side: str) -> int:
     return int(done.stdout)
 
 
-def print_peak(side: Any) -> None:
+def print_peak(side: Side) -> None:
     """Prints by how much 10,000 sleeps raise the peak of this process's memory, in KiB."""
     asyncio.run(ready(side, 10))
     before = peak()
@@ -199,15 +196,14 @@ def main() -> None:
     print("| | aioxide | pyo3-async-runtimes 0.30 | times cheaper | target |")
     print("|---|--:|--:|--:|--:|")
     for row, ours, theirs in measure(rounds):
-        target = f"{row.target:g}" if row.target > 1 else "–"
+        target = f"{row.target:g}" if row.target > 1 else ""
         print(f"| {row.name} | {spell(ours)} | {spell(theirs)} | {theirs / ours:.1f} | {target} |")
     step = statistics.median(asyncio.run(yield_to_loop()) for _ in range(rounds))
-    once = statistics.median(asyncio.run(ready(Ours)) for _ in range(rounds))
+    once = statistics.median(asyncio.run(ready(OURS)) for _ in range(rounds))
     print(f"| the first in steps of `await sleep(0)` | {once / step:.2f} | | | below 3 |")
-    ours, theirs = peak_memory("Ours"), peak_memory("Theirs")
-    print(
-        f"| memory for 10,000 sleeps | {ours} KiB | {theirs} KiB | {theirs / max(ours, 1):.1f} | more than 1 |"
-    )
+    ours, theirs = peak_memory("OURS"), peak_memory("THEIRS")
+    times = theirs / max(ours, 1)
+    print(f"| memory for 10,000 sleeps | {ours} KiB | {theirs} KiB | {times:.1f} | over 1 |")
     left, growth = cancelled_halfway()
     print(f"| 100,000 futures, half of them cancelled | {left} left, {growth:+} KiB | | | 0 left |")
 

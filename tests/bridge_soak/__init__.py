@@ -1,1 +1,1 @@
-"""Everything the bridge does at once, cancelled at random, for as long as one likes; then counted."""
+"""Everything the bridge does at once, cancelled at random, then counted."""

@@ -1,4 +1,4 @@
-"""The command: loops in threads run jobs for a while and cancel them at random; then all is counted."""
+"""The command: loops in threads run jobs and cancel them at random; then all is counted."""
 
 import argparse
 import asyncio
