@@ -5,7 +5,8 @@
 //! future of any kind the questions that the functions have.
 //!
 //! Each function does natively what is common and leaves the rest to asyncio's own, with nothing
-//! done before: debug mode, where source tracebacks show its frames, arguments that are no futures
+//! done before: debug mode, where source tracebacks show its frames, loops with a task factory, which
+//! may run coroutines meanwhile, arguments that are no futures
 //! and no coroutines, mistakes.
 
 mod awaiter;
