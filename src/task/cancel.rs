@@ -8,6 +8,7 @@ use pyo3::types::PyType;
 
 use super::{Task, as_future};
 use crate::ffi;
+use crate::future::{self, Future};
 use crate::state::Life;
 
 /// Where the code of our own `Task.cancel` is, to recognise it by.
@@ -42,8 +43,7 @@ pub(super) fn cancel<'py>(
     let taken = loop {
         let Some(future) = last.get().waiter.bound(py) else { break false };
         let Some(next) = cancelled_by_us(&future)? else {
-            let answer = future.call_method1(intern!(py, "cancel"), (&message,))?;
-            break answer.is_truthy()?;
+            break cancel_future(&future, message.clone())?;
         };
         walk.visit(&next)?;
         if !request(&next) {
@@ -57,6 +57,20 @@ pub(super) fn cancel<'py>(
         as_future(&last).get().store_cancel_message(py, message);
     }
     Ok(true)
+}
+
+/// `future.cancel(message)`, of what is no task of ours.
+pub(super) fn cancel_future<'py>(
+    future: &Bound<'py, PyAny>,
+    message: Option<Bound<'py, PyAny>>,
+) -> PyResult<bool> {
+    let py = future.py();
+    if let Ok(own) = future.cast_exact::<Future>()
+        && !ffi::has_own_attributes(future)
+    {
+        return future::cancel(own, message);
+    }
+    future.call_method1(intern!(py, "cancel"), (message,))?.is_truthy()
 }
 
 /// Counts the request; false if the task is done.
