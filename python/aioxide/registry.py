@@ -7,13 +7,15 @@ Rust tasks, whoever has imported it and when, and `_register_task()` and `_unreg
 for both.
 """
 
-import sys
-from asyncio import tasks
+import weakref
 from collections.abc import Iterator
 from typing import Any
 from weakref import WeakSet
 
 from aioxide import _core
+
+# After aioxide._core, which imports asyncio: it must be whole before its C module is asked for.
+import _asyncio  # isort: skip
 
 
 class _TasksOfBothKinds(WeakSet[Any]):
@@ -42,8 +44,25 @@ class _TasksOfBothKinds(WeakSet[Any]):
             super().discard(item)
 
 
+class _Probe:
+    """A foreign task, as far as the registry of asyncio is concerned."""
+
+
+def _tasks_of_other_kinds() -> Any:
+    """Returns the set that asyncio's `_register_task()` writes to; 3.14 has no name for it.
+
+    Each of its members is held by a weak reference, whose callback knows the set.
+    """
+    probe: Any = _Probe()
+    _asyncio._register_task(probe)
+    [reference] = weakref.getweakrefs(probe)
+    callback: Any = reference.__callback__
+    _asyncio._unregister_task(probe)
+    return callback.__defaults__[0]()
+
+
 def share() -> None:
     """Makes asyncio's set of tasks one of both kinds, if it is not."""
-    known = vars(tasks)["_scheduled_tasks" if sys.version_info >= (3, 12) else "_all_tasks"]
+    known = _tasks_of_other_kinds()
     if type(known) is WeakSet:
         known.__class__ = _TasksOfBothKinds

@@ -115,7 +115,10 @@ impl Ready {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = event_loop.py();
         let arguments = (self.callback(py)?, self.args(py)?, event_loop, self.context(py)?);
-        asyncio(py).handle_class.bind(py).call1(arguments)
+        let handle = asyncio(py).handle_class.bind(py).call1(arguments)?;
+        // The loop was not in debug mode when the work became ready, whatever it is now.
+        handle.setattr(intern!(py, "_source_traceback"), py.None())?;
+        Ok(handle)
     }
 }
 

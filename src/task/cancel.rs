@@ -132,18 +132,11 @@ impl<'py> Walk<'py> {
         future: &Bound<'py, PyAny>,
         message: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<bool> {
-        let py = future.py();
-        if let Some(own) = future::exact(future).filter(|_| !ffi::has_own_attributes(future)) {
-            own.get().ready_loop(py)?;
-            return future::cancel(own, message.cloned());
+        if !matches!(self.path.last(), Some(Asked::Gathering { .. })) || plain(future).is_some() {
+            return cancel_future(future, message);
         }
-        let answer = match self.path.last() {
-            Some(Asked::Gathering { .. }) => {
-                let keywords = [("msg", message)].into_py_dict(py)?;
-                future.call_method(intern!(py, "cancel"), (), Some(&keywords))?
-            }
-            _ => return ask_to_cancel(future, message),
-        };
+        let keywords = [("msg", message)].into_py_dict(future.py())?;
+        let answer = future.call_method(intern!(future.py(), "cancel"), (), Some(&keywords))?;
         answer.is_truthy()
     }
 
@@ -178,11 +171,21 @@ fn make_due(task: &Bound<'_, Task>, message: Option<Bound<'_, PyAny>>) {
     as_future(task).get().store_cancel_message(py, message);
 }
 
-/// `future.cancel(message)`, whatever that does.
-pub(super) fn ask_to_cancel<'py>(
+/// The future, if it is exactly of our class and nothing hides its methods.
+fn plain<'a, 'py>(future: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, Future>> {
+    let own = future.cast_exact::<Future>().ok()?;
+    (!ffi::has_own_attributes(future)).then_some(own)
+}
+
+/// `future.cancel(message)`, of what is no task of ours.
+pub(super) fn cancel_future<'py>(
     future: &Bound<'py, PyAny>,
     message: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<bool> {
+    if let Some(own) = plain(future) {
+        own.get().ready_loop(own.py())?;
+        return future::cancel(own, message.cloned());
+    }
     let none = future.py().None().into_bound(future.py());
     let arguments = [future, message.unwrap_or(&none)];
     ffi::call_method(intern!(future.py(), "cancel"), &arguments)?.is_truthy()

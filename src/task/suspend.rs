@@ -94,7 +94,7 @@ fn begin_to_wait<'py>(task: &Bound<'py, Task>, future: &Bound<'py, PyAny>) -> Py
     task.get().waiter.put(future.clone());
     if task.get().cancellation.get(py).is_due() {
         let message = as_future(task).get().cancel_message(py);
-        if cancel::ask_to_cancel(future, message.as_ref())? {
+        if cancel::cancel_future(future, message.as_ref())? {
             let cancellation = task.get().cancellation.get(py);
             task.get().cancellation.set(py, cancellation.transition_to_delivered());
         }
