@@ -20,11 +20,7 @@ LOOPS ?= stock
 DEBUG_PYTHON ?= python3-dbg
 CORE_TESTS = tests/test_future_*.py tests/test_task_*.py tests/test_mixed_kinds.py
 
-.PHONY: help demo test pytest conformance fuzz soak bench instructions memory memory-debug debug-checks valgrind \
-	rust-checks python-checks clean
-
-.PHONY: help demo test pytest conformance fuzz soak-bridge bench-bridge rust-checks python-checks clean
-.PHONY: help demo test pytest conformance fuzz soak bench instructions soak-bridge bench-bridge memory \
+.PHONY: help demo test pytest conformance fuzz soak soak-bridge bench bench-bridge instructions memory \
 	memory-debug debug-checks valgrind rust-checks python-checks clean
 
 help:  ## show this list
