@@ -99,6 +99,9 @@ pub fn runtime(py: Python<'_>) -> PyResult<&'static Handle> {
 
 fn make(py: Python<'_>, configuration: Configuration) -> PyResult<&'static Made> {
     announce(py)?;
+    if let State::Made(made) = STATE.get(py) {
+        return Ok(made); // by another thread, which ran meanwhile
+    }
     let mut builder = Builder::new_multi_thread();
     builder.enable_all().thread_name("aioxide");
     builder.on_thread_start(ffi::begin_thread).on_thread_stop(|| ffi::end_thread(!has_ended()));
@@ -121,6 +124,7 @@ fn announce(py: Python<'_>) -> PyResult<()> {
     if ANNOUNCED.get(py) {
         return Ok(());
     }
+    ANNOUNCED.set(py, true);
     let at_exit =
         PyCFunction::new_closure(py, None, None, |args: &Bound<'_, PyTuple>, _| stop(args.py()))?;
     py.import(intern!(py, "atexit"))?.call_method1(intern!(py, "register"), (at_exit,))?;
@@ -133,7 +137,6 @@ fn announce(py: Python<'_>) -> PyResult<()> {
         names.set_item(intern!(py, "after_in_child"), in_child)?;
         register.call((), Some(&names))?;
     }
-    ANNOUNCED.set(py, true);
     Ok(())
 }
 

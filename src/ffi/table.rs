@@ -93,7 +93,12 @@ pub(crate) fn use_own(table: &'static Table) {
 /// # Errors
 /// `ImportError` where aioxide is missing or its table is of another version.
 pub(crate) fn table(py: Python<'_>) -> PyResult<&'static Table> {
-    TABLE.get_or_try_init(|| import(py)).copied()
+    match TABLE.get() {
+        Some(table) => Ok(table),
+        // Not inside the cell: an import lets other threads run, and one that waited for the cell
+        // would do so attached. Several may find the table; it is the same one.
+        None => import(py).map(|table| *TABLE.get_or_init(|| table)),
+    }
 }
 
 fn import(py: Python<'_>) -> PyResult<&'static Table> {
