@@ -59,6 +59,13 @@ pub(crate) fn install_lifecycle<T: Lifecycle>(py: Python<'_>) {
     }
 }
 
+/// Whether the garbage collector has found the object, asked in its finaliser. Where the last reference
+/// goes, the interpreter notes that it is finalised only afterwards (`PyObject_CallFinalizer`).
+pub(crate) fn is_collected<T>(object: &Bound<'_, T>) -> bool {
+    // SAFETY: attached; the object is valid.
+    unsafe { ffi::PyObject_GC_IsFinalized(object.as_ptr()) != 0 }
+}
+
 unsafe extern "C" fn finalise<T: Lifecycle>(object: *mut ffi::PyObject) {
     // SAFETY: the interpreter calls this attached, with an object of `T` that it keeps alive for
     // the call. What is being raised is set aside and put back, as the slot demands.

@@ -63,7 +63,7 @@ pub(crate) use self::{
     },
     context::{is_context, new_context},
     coroutine::{Progress, is_generator, is_native_coroutine, send, throw},
-    dealloc::{Lifecycle, OriginalDealloc, install_lifecycle},
+    dealloc::{Lifecycle, OriginalDealloc, install_lifecycle, is_collected},
     error::{
         as_raised, catch_panic, chain, given_exception_matches, passing_through, raise,
         set_cause_and_context, set_traceback, traceback_of, unraisable,

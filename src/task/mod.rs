@@ -345,6 +345,11 @@ impl Lifecycle for Task {
 fn finalise(task: &Bound<'_, Task>) {
     let py = task.py();
     let future = as_future(task);
+    // The collector has cleared the weak references, which asyncio knows its tasks by up to 3.13: it
+    // does not know this one any more, even should it live on.
+    if cfg!(not(Py_3_14)) && ffi::is_collected(task) {
+        ffi::leave_list(task.as_borrowed());
+    }
     if future.get().life(py) == Life::Pending && task.get().log_destroy_pending.get(py) {
         let describe = || {
             let context = PyDict::new(py);
