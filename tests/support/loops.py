@@ -8,8 +8,8 @@ from support.minimal_loop import MinimalLoop
 
 LOOP_KINDS = ("asyncio", "uvloop", "rloop", "minimal", "subclass")
 
-# Those that may run beside others: when rloop stops, it closes one of its descriptors twice, and the
-# second time that number may be another thread's.
+# Those that may run beside others: when rloop stops, it closes one of its descriptors twice, and
+# the second time that number may be another thread's.
 THREAD_KINDS = tuple(kind for kind in LOOP_KINDS if kind != "rloop")
 
 
