@@ -4,7 +4,7 @@ import asyncio
 import threading
 
 import pytest
-from support import LOOP_KINDS, LoopMissing, new_loop
+from support import THREAD_KINDS, LoopMissing, new_loop
 
 
 class WatchedLoop(asyncio.SelectorEventLoop):
@@ -154,7 +154,7 @@ def wait_for_end(probe):
 
 
 def test_eight_loops_in_eight_threads(probe):
-    kinds = [LOOP_KINDS[number % len(LOOP_KINDS)] for number in range(8)]
+    kinds = [THREAD_KINDS[number % len(THREAD_KINDS)] for number in range(8)]
     results, failures = [], []
 
     async def work(number):

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import aioxide
-from support import LOOP_KINDS, LoopMissing, new_loop
+from support import THREAD_KINDS, LoopMissing, new_loop
 from support.extension import probe as build_probe
 
 from bridge_soak.jobs import Jobs
@@ -63,7 +63,7 @@ class Soak:
 
     def run(self, number):
         """One thread: one loop after the other, of a kind of its own."""
-        kind = LOOP_KINDS[number % len(LOOP_KINDS)]
+        kind = THREAD_KINDS[number % len(THREAD_KINDS)]
         try:
             loop = new_loop(kind)
         except LoopMissing:

@@ -8,7 +8,15 @@ from support.implementations import (
     Implementation,
     implementation,
 )
-from support.loops import LOOP_KINDS, LoopMissing, adopt, new_loop, run_passes, turn_until
+from support.loops import (
+    LOOP_KINDS,
+    THREAD_KINDS,
+    LoopMissing,
+    adopt,
+    new_loop,
+    run_passes,
+    turn_until,
+)
 from support.minimal_loop import MinimalLoop
 from support.oracle import answer, normalised, same_as_builtin
 from support.recorder import Recorder, collect
@@ -16,6 +24,7 @@ from support.recorder import Recorder, collect
 __all__ = [
     "IMPLEMENTATIONS",
     "LOOP_KINDS",
+    "THREAD_KINDS",
     "BuiltinFuture",
     "BuiltinTask",
     "Implementation",

@@ -8,6 +8,10 @@ from support.minimal_loop import MinimalLoop
 
 LOOP_KINDS = ("asyncio", "uvloop", "rloop", "minimal", "subclass")
 
+# Those that may run beside others: when rloop stops, it closes one of its descriptors twice, and
+# the second time that number may be another thread's.
+THREAD_KINDS = tuple(kind for kind in LOOP_KINDS if kind != "rloop")
+
 
 class LoopMissing(Exception):
     """The package that has this kind of loop is not installed."""
