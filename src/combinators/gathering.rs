@@ -147,7 +147,7 @@ static OWN_INIT: PyOnceLock<Option<usize>> = PyOnceLock::new();
 pub(super) fn is_untouched(py: Python<'_>) -> PyResult<bool> {
     let class = asyncio(py).tasks.bind(py).getattr(intern!(py, "_GatheringFuture"))?;
     let own_init = OWN_INIT.get(py).copied().flatten();
-    Ok(class.is(&py.get_type::<GatheringFuture>())
+    Ok(class.is(py.get_type::<GatheringFuture>())
         && ffi::initialiser_of::<GatheringFuture>(py) == own_init)
 }
 

@@ -61,6 +61,14 @@ impl<T> Field<T> {
         self.0.get()
     }
 
+    /// As `get`, for where a panic could not go anywhere: this is no point.
+    pub(crate) fn peek(&self, _py: Python<'_>) -> T
+    where
+        T: Copy,
+    {
+        self.0.get()
+    }
+
     /// Puts in a value whose predecessor needs no dropping.
     #[cfg_attr(feature = "fault-injection", track_caller)]
     pub(crate) fn set(&self, _py: Python<'_>, value: T)
