@@ -46,6 +46,7 @@ impl<T> Field<T> {
     where
         T: Default,
     {
+        fault::point();
         let mut value = self.take(py);
         let answer = change(&mut value);
         drop(self.replace(py, value)); // the default: nothing that runs code when it goes

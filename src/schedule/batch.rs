@@ -133,7 +133,10 @@ impl Batch {
     }
 
     fn add(&self, py: Python<'_>, ready: Ready) {
-        self.work.alter(py, |work| work.push_back(ready));
+        // Not by `alter`, which is a point: what is ready would be lost.
+        let mut work = self.work.take(py);
+        work.push_back(ready);
+        drop(self.work.replace(py, work)); // empty: nothing ran since `take`
     }
 
     /// The next piece of work, and how many are left.
@@ -234,8 +237,12 @@ impl Batch {
             // Somebody else may have run, or dropped, what was left.
             let in_front = several && is_in_front();
             if in_front && (left == 0 || outcome.is_err()) {
-                queue.pop_left()?;
-                batch.put_back_one_by_one(event_loop, queue)?;
+                let put_back = ffi::catch_panic(|| {
+                    queue.pop_left()?;
+                    batch.put_back_one_by_one(event_loop, queue)
+                });
+                // Whatever ends the program still does.
+                put_back.or_else(|error| Self::survive(this, error))?;
             }
             outcome?;
             if !in_front {
