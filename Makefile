@@ -48,10 +48,11 @@ bench-bridge: $(VENV)/made-for ## the bridge beside pyo3-async-runtimes
 	cp target/release/libbridge_comparison.so target/release/bridge_comparison.so
 	PYTHONPATH=target/release:benches/bridge $(BIN)/python benches/bridge/compare.py
 
+# The tests of Rust are not about a version of Python: as with those marked `once`, one is enough.
 rust-checks: ## rustfmt, clippy, cargo test
 	cargo fmt --check
 	$(CARGO) clippy --quiet --workspace --all-targets -- --deny warnings
-	$(CARGO) test --quiet
+	@if [ "$$AIOXIDE_SKIP_ONCE" != 1 ]; then echo "cargo test --quiet"; $(CARGO) test --quiet; fi
 	$(CARGO) build --quiet --package bridge-probe
 
 python-checks: ## ruff, mypy, stubs against the module
@@ -92,6 +93,7 @@ instructions: $(VENV)/made-for ## instructions for each operation, by valgrind; 
 	@echo "building and installing aioxide into $(VENV) …"
 	$(BIN)/python -m pip install --quiet .
 	$(BIN)/python -m benches --instructions --rows "$(ROWS)" --loops "$(LOOPS)"
+
 memory: ## N objects of every outcome leave nothing behind, after `make test`
 	$(BIN)/python tests/memory/run.py --things $(N)
 
