@@ -19,6 +19,7 @@ mod interpreter;
 mod iterate;
 mod method;
 mod queue;
+mod traverse;
 mod unwind;
 
 pub(crate) use alive::{AliveList, Links, Listed, alive, join_list, leave_list};
@@ -38,9 +39,10 @@ pub(crate) use error::{
     as_raised, chain, given_exception_matches, raise, set_cause_and_context, set_traceback,
     traceback_of, unraisable,
 };
-pub(crate) use field::{Field, SharedField, Traverse};
+pub(crate) use field::{Field, SharedField};
 pub(crate) use function::{Body, Function, has_own_attributes, implementation_of};
 pub(crate) use interpreter::is_main_interpreter;
 pub(crate) use iterate::{Advance, Iterate, Spare, install_awaiting};
 pub(crate) use method::{Answer, Given, Method, Quick};
 pub(crate) use queue::{Deque, DequeClass};
+pub(crate) use traverse::{Collected, Enough, Traverse, Visit, install_traverse};
