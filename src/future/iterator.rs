@@ -124,13 +124,16 @@ fn value_and_traceback<'py>(
     rest: &Bound<'py, PyTuple>,
 ) -> PyResult<(MaybeObject<'py>, MaybeObject<'py>)> {
     let py = rest.py();
+    if rest.is_empty() {
+        return Ok((None, None));
+    }
     if rest.len() > 2 {
         let count = rest.len() + 1;
         return Err(PyTypeError::new_err(format!(
             "throw expected at most 3 arguments, got {count}"
         )));
     }
-    if cfg!(Py_3_12) && !rest.is_empty() {
+    if cfg!(Py_3_12) {
         let message = c"the (type, exc, tb) signature of throw() is deprecated, \
             use the single-arg signature instead.";
         PyErr::warn(py, &py.get_type::<PyDeprecationWarning>(), message, 1)?;
