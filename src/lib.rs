@@ -47,6 +47,9 @@ use pyo3::prelude::*;
 pub mod _core {
     #[pymodule_export]
     use crate::bridge::python::{configure_runtime, read_file, to_thread, write_file};
+    #[cfg(feature = "fault-injection")]
+    #[pymodule_export]
+    use crate::bridge::stream_iterator::stream_of_numbers;
     #[pymodule_export]
     use crate::combinators::gather::gather;
     #[pymodule_export]

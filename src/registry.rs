@@ -104,6 +104,7 @@ pub(crate) fn swap_current_task<'py>(
 #[pyfunction]
 #[pyo3(name = "register_task", signature = (task, /))]
 pub(crate) fn register(task: &Bound<'_, Task>) {
+    fault::point();
     ffi::join_list(task);
 }
 
@@ -111,12 +112,14 @@ pub(crate) fn register(task: &Bound<'_, Task>) {
 #[pyfunction]
 #[pyo3(name = "unregister_task", signature = (task, /))]
 pub(crate) fn unregister(task: &Bound<'_, Task>) {
+    fault::point();
     ffi::leave_list(task.as_borrowed());
 }
 
 /// The tasks that are registered, but for some that are done.
 #[pyfunction]
 pub(crate) fn registered_tasks(py: Python<'_>) -> Vec<Bound<'_, Task>> {
+    fault::point();
     let mut tasks = ffi::alive::<Task>(py);
     tasks.retain(|task| !Task::is_surely_done(task));
     tasks

@@ -45,7 +45,7 @@ mod queue;
 #[cfg(feature = "module")]
 mod signal;
 #[cfg(feature = "module")]
-mod stream_iterator;
+pub(crate) mod stream_iterator;
 #[cfg(feature = "module")]
 mod work;
 

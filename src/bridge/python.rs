@@ -15,7 +15,7 @@ use super::error::FileError;
 use super::job::future_into_py;
 use super::runtime;
 use super::scope::attach;
-use crate::ffi;
+use crate::ffi::{self, fault};
 
 /// Say how many threads the runtime has: for Rust futures (by default one a processor core) and, at
 /// most, for blocking calls (by default 512). What is not given stays as it is.
@@ -110,6 +110,7 @@ pub(crate) fn write_file<'py>(
 fn file_name(path: &Bound<'_, PyAny>) -> PyResult<OsString> {
     let py = path.py();
     let os = py.import(intern!(py, "os"))?;
+    fault::point();
     let name: OsString = os.call_method1(intern!(py, "fsdecode"), (path,))?.extract()?;
     if name.as_encoded_bytes().contains(&0) {
         return Err(PyValueError::new_err("embedded null byte"));

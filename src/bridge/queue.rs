@@ -248,9 +248,11 @@ impl LoopQueue {
 
     /// Wakes a loop that watches nothing. Called by the thread that is there for it.
     pub(super) fn call_threadsafe(self: &Arc<Self>, py: Python<'_>) {
-        let called = self.event_loop(py).map(|event_loop| -> PyResult<()> {
-            let drain = Bound::new(py, Drain::passing(self.clone()))?;
-            event_loop.call_method1(intern!(py, "call_soon_threadsafe"), (drain,)).map(drop)
+        let called = self.event_loop(py).map(|event_loop| {
+            ffi::catch_panic(|| {
+                let drain = Bound::new(py, Drain::passing(self.clone()))?;
+                event_loop.call_method1(intern!(py, "call_soon_threadsafe"), (drain,)).map(drop)
+            })
         });
         // Without a loop, or with one that is closed, there is nobody to wake.
         if called.is_none_or(|answer| answer.is_err()) {

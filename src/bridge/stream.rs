@@ -71,17 +71,17 @@ where
     fn next<'py>(self: &Arc<Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let place = mem::replace(&mut *self.stream(), Place::InUse);
         let taken = match place {
-            Place::There { stream, item } => Some((stream, item)),
+            Place::There { stream, item } => {
+                Some(Taken { items: self.clone(), stream: Some(stream), item })
+            }
             Place::Ended => {
                 *self.stream() = Place::Ended;
                 None
             }
             Place::InUse => return Err(in_use("__anext__")),
         };
-        let items = self.clone();
         future_into_py(py, async move {
-            let Some((stream, item)) = taken else { return Err(StreamError::Ended) };
-            let mut taken = Taken { items, stream: Some(stream), item };
+            let Some(mut taken) = taken else { return Err(StreamError::Ended) };
             while taken.item.is_none() {
                 poll_fn(|context| taken.poll_next(context)).await?;
             }

@@ -6,9 +6,9 @@ use pyo3::prelude::*;
 
 #[cfg(Py_3_14)]
 use crate::asyncio::asyncio;
-use crate::ffi::{Enough, Visit};
 #[cfg(Py_3_14)]
 use crate::ffi::{self, SharedField};
+use crate::ffi::{Enough, Visit};
 #[cfg(Py_3_14)]
 use crate::future::awaited_by::{future_add_to_awaited_by, future_discard_from_awaited_by};
 

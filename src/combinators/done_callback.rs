@@ -10,7 +10,7 @@ use super::gathering::GatheringFuture;
 use super::wait::Watch;
 use super::{ensure, gather, shield};
 use crate::asyncio::asyncio;
-use crate::ffi::{self, Collected, Enough, Visit};
+use crate::ffi::{self, Collected, Enough, Visit, fault};
 use crate::future::Future;
 use crate::schedule::{self, Ready};
 use crate::state::Life;
@@ -136,6 +136,7 @@ impl DoneCallback {
 
     /// The function that asyncio has, by its name and the name of the function around it.
     fn names(&self) -> (&'static str, &'static str) {
+        fault::point();
         match self.duty {
             Duty::Gather(_) => ("gather", "_done_callback"),
             Duty::Watch(_) => ("_wait", "_on_completion"),
@@ -159,6 +160,7 @@ impl DoneCallback {
     #[getter]
     #[allow(clippy::unused_self)] // an attribute of the object all the same
     fn __class__<'py>(&self, py: Python<'py>) -> Bound<'py, PyType> {
+        fault::point();
         py.get_type::<PyFunction>()
     }
 

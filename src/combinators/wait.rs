@@ -8,7 +8,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::awaiter::Awaiter;
 use super::tally::Tally;
 use super::{DoneCallback, child, ensure};
-use crate::ffi::{self, Collected, Enough, SharedField, Visit};
+use crate::ffi::{self, Collected, Enough, SharedField, Visit, fault};
 
 /// What has to happen to the futures before the wait is over.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,7 @@ impl Watch {
         timeout_handle: Option<Bound<'_, PyAny>>,
         return_when: &str,
     ) -> Self {
+        fault::point();
         Self {
             futures: futures.unbind(),
             waiter: waiter.unbind(),
@@ -88,6 +89,7 @@ impl Watch {
 
     /// Return the set of the futures that are done and the set of those that are not.
     fn sort<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PySet>, Bound<'py, PySet>)> {
+        fault::point();
         let (done, pending) = (PySet::empty(py)?, PySet::empty(py)?);
         for future in self.futures.bind(py) {
             let set = if child::is_done(&future)? { &done } else { &pending };

@@ -3,7 +3,11 @@
 //! It runs through the objects themselves: joining and leaving it allocates nothing and calls
 //! nothing. An object leaves it when it is deallocated, before its memory goes; until then it may be
 //! seen with a count of zero, which is how a dying object is told.
+//!
+//! The links are plain cells: a panic half-way would leave pointers to what is gone, and deallocation,
+//! which is where objects leave, could not tell anybody of one.
 
+use std::cell::Cell;
 use std::ptr;
 
 use pyo3::PyClass;
@@ -11,12 +15,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 
-use super::field::Field;
-
 /// An object's place in the list.
 pub(crate) struct Links {
-    previous: Field<*mut ffi::PyObject>,
-    next: Field<*mut ffi::PyObject>,
+    previous: Cell<*mut ffi::PyObject>,
+    next: Cell<*mut ffi::PyObject>,
 }
 
 // SAFETY: as for `Field`: only a thread that is attached gets at the pointers.
@@ -26,7 +28,7 @@ unsafe impl Send for Links {}
 
 impl Links {
     pub(crate) const fn new() -> Self {
-        Self { previous: Field::new(ptr::null_mut()), next: Field::new(ptr::null_mut()) }
+        Self { previous: Cell::new(ptr::null_mut()), next: Cell::new(ptr::null_mut()) }
     }
 }
 
@@ -37,14 +39,14 @@ pub(crate) trait Listed: PyClass<Frozen = True> + Sync {
 }
 
 /// The first object of a list.
-pub(crate) struct AliveList(Field<*mut ffi::PyObject>);
+pub(crate) struct AliveList(Cell<*mut ffi::PyObject>);
 
 // SAFETY: as for `Links`.
 unsafe impl Sync for AliveList {}
 
 impl AliveList {
     pub(crate) const fn new() -> Self {
-        Self(Field::new(ptr::null_mut()))
+        Self(Cell::new(ptr::null_mut()))
     }
 }
 
@@ -60,51 +62,51 @@ unsafe fn links<'a, T: Listed + 'a>(py: Python<'_>, object: *mut ffi::PyObject) 
     }
 }
 
-fn is_in_list<T: Listed>(py: Python<'_>, object: *mut ffi::PyObject, links: &Links) -> bool {
-    T::list().0.get(py) == object || !links.previous.get(py).is_null()
+fn is_in_list<T: Listed>(object: *mut ffi::PyObject, links: &Links) -> bool {
+    T::list().0.get() == object || !links.previous.get().is_null()
 }
 
 /// Puts the object in its list, if it is not there.
 pub(crate) fn join_list<T: Listed>(object: &Bound<'_, T>) {
     let py = object.py();
     let own = object.get().links();
-    if is_in_list::<T>(py, object.as_ptr(), own) {
+    if is_in_list::<T>(object.as_ptr(), own) {
         return;
     }
-    let second = T::list().0.get(py);
-    own.next.set(py, second);
+    let second = T::list().0.get();
+    own.next.set(second);
     if !second.is_null() {
         // SAFETY: what is in the list has not been deallocated.
-        unsafe { links::<T>(py, second) }.previous.set(py, object.as_ptr());
+        unsafe { links::<T>(py, second) }.previous.set(object.as_ptr());
     }
-    T::list().0.set(py, object.as_ptr());
+    T::list().0.set(object.as_ptr());
 }
 
 /// Takes the object out of its list, if it is there.
 pub(crate) fn leave_list<T: Listed>(object: Borrowed<'_, '_, T>) {
     let py = object.py();
     let own = object.get().links();
-    if !is_in_list::<T>(py, object.as_ptr(), own) {
+    if !is_in_list::<T>(object.as_ptr(), own) {
         return;
     }
-    let previous = own.previous.replace(py, ptr::null_mut());
-    let next = own.next.replace(py, ptr::null_mut());
+    let previous = own.previous.replace(ptr::null_mut());
+    let next = own.next.replace(ptr::null_mut());
     if previous.is_null() {
-        T::list().0.set(py, next);
+        T::list().0.set(next);
     } else {
         // SAFETY: neighbours in the list have not been deallocated.
-        unsafe { links::<T>(py, previous) }.next.set(py, next);
+        unsafe { links::<T>(py, previous) }.next.set(next);
     }
     if !next.is_null() {
         // SAFETY: as above.
-        unsafe { links::<T>(py, next) }.previous.set(py, previous);
+        unsafe { links::<T>(py, next) }.previous.set(previous);
     }
 }
 
 /// The objects of the list that are not dying.
 pub(crate) fn alive<T: Listed>(py: Python<'_>) -> Vec<Bound<'_, T>> {
     let mut alive = Vec::new();
-    let mut object = T::list().0.get(py);
+    let mut object = T::list().0.get();
     while !object.is_null() {
         // SAFETY: what is in the list has not been deallocated; nothing in this loop runs Python code
         // that could deallocate it. An object with a count above zero may be referred to once more.
@@ -112,7 +114,7 @@ pub(crate) fn alive<T: Listed>(py: Python<'_>) -> Vec<Bound<'_, T>> {
             if ffi::Py_REFCNT(object) > 0 {
                 alive.push(Bound::from_borrowed_ptr(py, object).cast_into_unchecked());
             }
-            object = links::<T>(py, object).next.get(py);
+            object = links::<T>(py, object).next.get();
         }
     }
     alive

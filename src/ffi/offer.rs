@@ -164,7 +164,9 @@ unsafe extern "C" fn settle<O: Offer>(ticket: *const RawTicket, kind: Kind, valu
             let number = (*ticket).number;
             let settled =
                 catch_unwind(AssertUnwindSafe(|| O::settle(&queue, number, kind, value, py)));
-            drop(settled); // a panic has been printed; there is nobody to tell
+            if let Err(payload) = settled {
+                panicked(payload.as_ref()).write_unraisable(py, None);
+            }
         });
     }
 }

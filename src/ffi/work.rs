@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 
+use super::error::panicked;
+
 /// Work whose outcome reaches a loop through its queue.
 pub(crate) trait Work: Send + Sync + 'static {
     /// Called on the loop's thread when the work comes out of the queue.
@@ -97,6 +99,14 @@ fn table_of<W: Work>() -> &'static WorkTable {
     }
 }
 
+/// As `contain`, where the thread is attached: somebody can be told.
+fn contain_and_tell<R>(py: Python<'_>, default: R, run: impl FnOnce() -> R) -> R {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+        panicked(payload.as_ref()).write_unraisable(py, None);
+        default
+    })
+}
+
 /// Nothing may unwind into the other extension. The panic has been printed by its hook; what panicked
 /// was dropping something, for everything else is caught where its outcome is wanted.
 fn contain<R>(default: R, run: impl FnOnce() -> R) -> R {
@@ -108,7 +118,7 @@ unsafe extern "C" fn deliver<W: Work>(data: *const c_void) {
     // attached, as `WorkTable` asks.
     unsafe {
         let work = Arc::from_raw(data.cast::<W>());
-        Python::attach_unchecked(|py| contain((), || work.deliver(py)));
+        Python::attach_unchecked(|py| contain_and_tell(py, (), || work.deliver(py)));
     }
 }
 
@@ -123,7 +133,7 @@ unsafe extern "C" fn cancel<W: Work>(data: *const c_void) -> bool {
     // attached, as `WorkTable` asks.
     unsafe {
         let work = ManuallyDrop::new(Arc::from_raw(data.cast::<W>()));
-        Python::attach_unchecked(|py| contain(true, || work.cancel(py)))
+        Python::attach_unchecked(|py| contain_and_tell(py, true, || work.cancel(py)))
     }
 }
 

@@ -16,8 +16,9 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 
 use pyo3::intern;
+use pyo3::panic::PanicException;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::ready::Ready;
@@ -74,7 +75,8 @@ pub(super) fn push(queue: &Deque<'_>, event_loop: &Bound<'_, PyAny>, ready: Read
         last.get().add(py, ready);
         return Ok(());
     }
-    let batch = Batch::begin(event_loop, ready)?;
+    let batch = Batch::begin(event_loop)?;
+    batch.get().add(py, ready);
     queue.append(batch.as_any())?;
     if in_a_pass {
         RUNNING.set(Running { next: batch.get().serial.get(py), ..running });
@@ -88,8 +90,8 @@ pub(super) fn prepare(py: Python<'_>) {
 }
 
 impl Batch {
-    /// A batch of one, of memory that was used before if there is some.
-    fn begin<'py>(event_loop: &Bound<'py, PyAny>, ready: Ready) -> PyResult<Bound<'py, Self>> {
+    /// A batch without work yet, of memory that was used before if there is some.
+    fn begin<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         let py = event_loop.py();
         let serial = SERIALS.get(py) + 1;
         SERIALS.set(py, serial);
@@ -100,7 +102,6 @@ impl Batch {
         let this = batch.get();
         this.serial.set(py, serial);
         this.event_loop.put(event_loop.clone());
-        this.add(py, ready);
         Ok(batch)
     }
 
@@ -139,7 +140,10 @@ impl Batch {
     }
 
     fn add(&self, py: Python<'_>, ready: Ready) {
-        self.work.alter(py, |work| work.push_back(ready));
+        // Not by `alter`, which is a point: what is ready would be lost.
+        let mut work = self.work.take(py);
+        work.push_back(ready);
+        drop(self.work.replace(py, work)); // empty: nothing ran since `take`
     }
 
     /// The next piece of work, and how many are left.
@@ -164,18 +168,29 @@ impl Batch {
         first.or_else(|| self.shown.alter(py, |shown| shown.as_ref().map(copy)))
     }
 
-    /// Runs this batch, and then the next ones as long as the loop would do nothing else.
+    /// Runs this batch, and then the next ones as long as the loop would do nothing else. A panic is
+    /// reported: the loop goes on with what is left.
     fn run(this: &Bound<'_, Self>) -> PyResult<()> {
-        let py = this.py();
-        let Some(event_loop) = this.get().event_loop.bound(py) else { return Ok(()) };
-        let mut watched = None;
         let mut batch = this.clone();
+        match ffi::catch_panic(|| Self::run_passes(&mut batch)) {
+            Err(error) if error.is_instance_of::<PanicException>(this.py()) => {
+                Self::survive(&batch, error)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// `batch` is the one that is run, or was the last.
+    fn run_passes(batch: &mut Bound<'_, Self>) -> PyResult<()> {
+        let py = batch.py();
+        let Some(event_loop) = batch.get().event_loop.bound(py) else { return Ok(()) };
+        let mut watched = None;
         for passes_left in (0..MOST_PASSES).rev() {
             let Some(queue) = stock::ready_queue(&event_loop) else {
                 return batch.get().run_alone(&event_loop);
             };
             let pass = Pass::begin(&queue);
-            Self::run_pass(&batch, &event_loop, &queue)?;
+            Self::run_pass(batch, &event_loop, &queue)?;
             let next = RUNNING.get().next;
             drop(pass);
             if passes_left == 0
@@ -192,7 +207,7 @@ impl Batch {
                 break;
             }
             match queue.first().map(Bound::cast_into_exact::<Self>) {
-                Some(Ok(first)) if first.get().serial.get(py) == next => batch = first,
+                Some(Ok(first)) if first.get().serial.get(py) == next => *batch = first,
                 _ => break,
             }
             queue.pop_left()?;
@@ -213,10 +228,12 @@ impl Batch {
         if several {
             queue.append_left(this.as_any())?;
         }
-        while let Some((ready, left)) = batch.next(py) {
+        loop {
             let debug = stock::is_in_debug_mode(event_loop);
-            let outcome = if debug && several {
-                Self::run_timed(event_loop, ready)
+            let timed = (debug && several).then(|| Self::begin(event_loop)).transpose()?;
+            let Some((ready, left)) = batch.next(py) else { break };
+            let outcome = if let Some(handle) = timed {
+                Self::run_timed(event_loop, &handle, ready)
             } else {
                 let outcome = ready.run(event_loop);
                 if debug || outcome.is_err() {
@@ -227,8 +244,12 @@ impl Batch {
             // Somebody else may have run, or dropped, what was left.
             let in_front = several && is_in_front();
             if in_front && (left == 0 || outcome.is_err()) {
-                queue.pop_left()?;
-                batch.put_back_one_by_one(event_loop, queue)?;
+                let put_back = ffi::catch_panic(|| {
+                    queue.pop_left()?;
+                    batch.put_back_one_by_one(event_loop, queue)
+                });
+                // Whatever ends the program still does.
+                put_back.or_else(|error| Self::survive(this, error))?;
             }
             outcome?;
             if !in_front {
@@ -242,20 +263,22 @@ impl Batch {
     }
 
     /// In debug mode the loop times its entries; this is one of several in an entry that it has taken
-    /// already, maybe before it was in debug mode.
-    fn run_timed(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {
+    /// already, maybe before it was in debug mode. The handle is shown in the place of that entry.
+    fn run_timed(
+        event_loop: &Bound<'_, PyAny>,
+        handle: &Bound<'_, Self>,
+        ready: Ready,
+    ) -> PyResult<()> {
         let py = event_loop.py();
-        let handle = Self::begin(event_loop, ready)?;
-        let Some((ready, _)) = handle.get().next(py) else { return Ok(()) };
         let now = || event_loop.call_method0(intern!(py, "time"))?.extract::<f64>();
-        event_loop.setattr(intern!(py, "_current_handle"), &handle)?;
+        event_loop.setattr(intern!(py, "_current_handle"), handle)?;
         let begun = now()?;
         let outcome = ready.run(event_loop);
         drop(handle.get().shown.replace(py, Some(ready)));
         let took = now()? - begun;
         let slow = event_loop.getattr(intern!(py, "slow_callback_duration"))?.extract::<f64>()?;
         if outcome.is_ok() && took >= slow {
-            let shown = asyncio(py).format_handle.bind(py).call1((&handle,))?;
+            let shown = asyncio(py).format_handle.bind(py).call1((handle,))?;
             let arguments = ("Executing %s took %.3f seconds", shown, took);
             asyncio(py).logger.bind(py).call_method1(intern!(py, "warning"), arguments)?;
         }
@@ -269,10 +292,37 @@ impl Batch {
         event_loop: &Bound<'_, PyAny>,
         queue: &Deque<'_>,
     ) -> PyResult<()> {
-        let work = self.work.take(event_loop.py());
-        work.into_iter()
-            .rev()
-            .try_for_each(|ready| queue.append_left(Self::begin(event_loop, ready)?.as_any()))
+        let py = event_loop.py();
+        for _ in 0..self.len(py) {
+            let single = Self::begin(event_loop)?;
+            let Some(ready) = self.work.alter(py, VecDeque::pop_back) else { break };
+            single.get().add(py, ready);
+            queue.append_left(single.as_any())?;
+        }
+        Ok(())
+    }
+
+    /// A panic between two pieces of work: what is left stays in front of the queue, and the loop is
+    /// told.
+    fn survive(this: &Bound<'_, Self>, panic: PyErr) -> PyResult<()> {
+        let py = this.py();
+        let Some(event_loop) = this.get().event_loop.bound(py) else {
+            panic.write_unraisable(py, Some(this.as_any())); // all of it was run
+            return Ok(());
+        };
+        let left = this.get().len(py) > 0;
+        let queue = stock::ready_queue(&event_loop);
+        if let Some(queue) = &queue
+            && left
+            && !queue.first().is_some_and(|first| first.is(this))
+        {
+            queue.append_left(this.as_any())?;
+        }
+        let context = PyDict::new(py);
+        context.set_item(intern!(py, "message"), "Exception between two ready callbacks")?;
+        context.set_item(intern!(py, "exception"), panic.into_value(py))?;
+        ffi::call_method(intern!(py, "call_exception_handler"), &[&event_loop, &context])?;
+        if queue.is_none() { this.get().run_alone(&event_loop) } else { Ok(()) }
     }
 
     /// Runs all of it for a loop that has another queue by now.
@@ -325,7 +375,7 @@ impl Batch {
 
     #[getter]
     fn _cancelled(&self, py: Python<'_>) -> bool {
-        self.cancelled.get(py)
+        self.cancelled.peek(py) // the loop asks, and catches nothing
     }
 
     #[getter]

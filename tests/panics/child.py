@@ -6,13 +6,14 @@ To be run with the build for it on the path.
 import asyncio
 import gc
 import sys
+import threading
 import types
 
 import aioxide
-from aioxide import Future, Task, _core
+from aioxide import Future, _core
 
 from panics import entry_points
-from panics.sweep import sweep
+from panics.sweep import World, sweep
 
 # A loop whose queue is known, and one that is asked by call_soon().
 KINDS = ("asyncio", "minimal")
@@ -21,35 +22,64 @@ KINDS = ("asyncio", "minimal")
 NO_ENTRY = {"__module__", "__doc__", "__dict__", "__weakref__"}
 
 # What only this build has.
-TOOLS = {"panic_at", "points_passed"}
+TOOLS = {"panic_at", "points_passed", "stream_of_numbers"}
+
+# Nobody can change the class, as those written in Python can be (`Py_TPFLAGS_IMMUTABLETYPE`).
+IMMUTABLE = 1 << 8
 
 
 def specimens():
     """An object of each class, also of those that are in no module, and the table of the class."""
-    loop = asyncio.SelectorEventLoop()
-    future = Future(loop=loop)
-    task = Task(asyncio.sleep(0), loop=loop)
-    (handle,) = loop._ready
-    loop.run_until_complete(task)
-    loop.close()
-    return (
-        (future, entry_points.FUTURE),
-        (task, entry_points.TASK),
-        (iter(future), entry_points.ITERATOR),
-        (handle, entry_points.HANDLE),
-    )
+    world = World(asyncio.SelectorEventLoop())
+    future, task = entry_points.pending(world), entry_points.new_task(world)
+    (handle,) = world.loop._ready
+    yield future, entry_points.FUTURE
+    yield task, entry_points.TASK
+    yield iter(future), entry_points.ITERATOR
+    yield handle, entry_points.HANDLE
+    yield entry_points.gathering(world), entry_points.GATHERING
+    yield entry_points.watch(world), entry_points.WATCH
+    yield entry_points.done_callback(world), entry_points.DONE_CALLBACK
+    drain, stream = world.loop.run_until_complete(drain_and_stream(world.loop))
+    yield drain, entry_points.DRAIN
+    yield stream, entry_points.STREAM
+    world.loop.close()
+
+
+async def drain_and_stream(loop):
+    """What the loop has to watch while the runtime works for it; and an iterator."""
+    gate = threading.Event()
+    waiting = _core.to_thread(gate.wait)
+    watched = [key.data[0]._callback for key in loop._selector.get_map().values()]
+    (drain,) = (callback for callback in watched if not isinstance(callback, types.MethodType))
+    gate.set()
+    await waiting
+    return drain, _core.stream_of_numbers()
+
+
+def classes():
+    """All classes of the core that have been used by now."""
+    for cls in (*object.__subclasses__(), *Future.__subclasses__()):
+        hidden = cls.__module__ == "asyncio.tasks" and cls.__flags__ & IMMUTABLE
+        if hidden or cls.__module__ in ("aioxide", "aioxide._core"):
+            yield cls
+    yield from (value for value in vars(_core).values() if isinstance(value, type))
 
 
 def missing():
     """The entry points that no table has."""
+    known = set()
     for specimen, table in specimens():
         cls = type(specimen)
+        known.add(cls)
         names = vars(cls).keys() - NO_ENTRY
         # A setter is told apart from an attribute that cannot be set by trying.
         setters = {f"{name} =" for name in names if can_be_set(specimen, name)}
         yield from (f"{cls.__name__}.{name}" for name in (names | setters) - table.keys())
-    functions = {name for name in vars(_core) if callable(getattr(_core, name))}
-    yield from functions - entry_points.MODULE.keys() - {"Future", "Task", *TOOLS}
+    yield from (cls.__name__ for cls in set(classes()) - known)
+    functions = {name for name, value in vars(_core).items() if callable(value)}
+    functions -= {name for name, value in vars(_core).items() if isinstance(value, type)}
+    yield from functions - entry_points.MODULE.keys() - TOOLS
 
 
 def can_be_set(specimen, name):
@@ -66,13 +96,15 @@ def can_be_set(specimen, name):
 
 
 def scenarios():
+    # First, while the runtime is not used yet.
+    for name, ways in entry_points.MODULE.items():
+        yield from ((f"{name}()", way, "asyncio") for way in ways)
     for specimen, table in specimens():
         cls = type(specimen)
         for name, ways in table.items():
             if name.removesuffix(" =") in vars(cls):
                 yield from ((f"{cls.__name__}.{name}", way, "asyncio") for way in ways)
-    for name, ways in entry_points.MODULE.items():
-        yield from ((f"{name}()", way, "asyncio") for way in ways)
+    yield from ((name, way, "asyncio") for name, way in entry_points.STOCK_LOOP.items())
     for kind in KINDS:
         yield from ((f"{name}, {kind}", way, kind) for name, way in entry_points.LOOP.items())
 
@@ -80,9 +112,6 @@ def scenarios():
 def main():
     """Returns whether anything is amiss."""
     failed = False
-    for name in missing():
-        failed = True
-        print(f"{name}: not in the table")
     for name, scenario, kind in scenarios():
         points, complaints = sweep(scenario, kind)
         print(f"{name}: {points} panics")
@@ -91,10 +120,15 @@ def main():
         for complaint in complaints:
             failed = True
             print(f"{name}: {complaint}")
+    # At the end, when every class there is has been used.
+    for name in missing():
+        failed = True
+        print(f"{name}: not in the table")
     return failed
 
 
 if __name__ == "__main__":
     aioxide.install()
+    _core.configure_runtime(blocking_threads=1)
     gc.freeze()  # what is there already is no garbage of the scenarios
     sys.exit(main())

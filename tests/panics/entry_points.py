@@ -4,15 +4,20 @@ import asyncio
 import contextlib
 import gc
 import io
+import os
 import sys
 
 from aioxide import Future, Task, _core
 from support import run_passes
 
-from panics.sweep import WHERE, forever, running
+from panics.sweep import WHERE, forever, running, runs_the_loop, uses_the_runtime
 
 
 class SubFuture(Future):
+    pass
+
+
+class SubGathering(_core._GatheringFuture):
     pass
 
 
@@ -89,6 +94,33 @@ def handle(world):
     return world.loop._ready[-1]
 
 
+def gathering(world):
+    return world.keep(asyncio.gather(pending(plain(world)), pending(world)))
+
+
+def watch(world):
+    future, waiter = pending(plain(world)), pending(world)
+    return world.keep(_core.Watch({future}, waiter, None, "ALL_COMPLETED"))
+
+
+def watching(world):
+    made = watch(world)
+    made.start()
+    return made
+
+
+def plain(world):
+    """The world with a loop on which nothing is left to asyncio's own code."""
+    world.loop.set_task_factory(None)
+    return world
+
+
+def done_callback(world):
+    """What a gathering has registered with its first child."""
+    (callback, _), *_ = gathering(world)._children[0]._callbacks
+    return callback
+
+
 # Ways to call it.
 
 
@@ -126,6 +158,40 @@ def made(cls, *args, **kwargs):
     def scenario(world):
         own = (forever(),) if issubclass(cls, Task) else ()
         return lambda: world.keep(cls(*own, *args, loop=world.loop, **kwargs))
+
+    return scenario
+
+
+def gathering_made(cls):
+    def scenario(world):
+        children = [pending(plain(world))]
+        return lambda: world.keep(cls(children, loop=world.loop))
+
+    return scenario
+
+
+def in_the_loop(start):
+    """The loop calls `start(world)`, and runs until the future that this returns is done.
+
+    A thread of the runtime may be at work for that: it takes as many passes as it takes. After a
+    panic nobody knows whether the future will ever be done.
+    """
+
+    def scenario(world):
+        done = []
+
+        def begin():
+            world.keep(start(world)).add_done_callback(done.append)
+
+        def run_until_done():
+            while not (done or world.told):
+                run_passes(world.loop)
+            run_passes(world.loop, 5)
+            world.keep(*done)
+            done.clear()
+
+        plain(world).loop.call_soon(begin)
+        return uses_the_runtime(runs_the_loop(run_until_done))
 
     return scenario
 
@@ -197,6 +263,41 @@ TASK = {
     "_log_destroy_pending =": [setter(new_task, "_log_destroy_pending", False)],
 }
 
+
+def child_done(world):
+    callback, child = done_callback(world), returned(world)
+    return lambda: callback(child)
+
+
+GATHERING = {
+    "__new__": [gathering_made(SubGathering)],
+    "__init__": [gathering_made(SubGathering), gathering_made(_core._GatheringFuture)],
+    "cancel": [method(gathering, "cancel", "why")],
+    "_children": [getter(gathering, "_children")],
+    "_children =": [setter(gathering, "_children", [])],
+    "_cancel_requested": [getter(gathering, "_cancel_requested")],
+    "_cancel_requested =": [setter(gathering, "_cancel_requested", True)],
+}
+
+WATCH = {
+    "__new__": [lambda world: lambda: watch(world)],
+    "start": [method(watch, "start")],
+    "stop": [method(watching, "stop")],
+    "sort": [method(watching, "sort")],
+}
+
+DONE_CALLBACK = {
+    "__call__": [child_done],
+    "__repr__": [method(done_callback, "__repr__")],
+    "__class__": [getter(done_callback, "__class__")],
+    "__name__": [getter(done_callback, "__name__")],
+    "__qualname__": [getter(done_callback, "__qualname__")],
+    "__code__": [getter(done_callback, "__code__")],
+}
+
+# Called by the loop alone: what the runtime does has it run.
+DRAIN = {"__call__": []}
+
 ITERATOR = {
     "__iter__": [iterator(pending, "__iter__")],
     "__next__": [iterator(pending, "__next__"), iterator(returned, "__next__")],
@@ -217,7 +318,8 @@ HANDLE = {
     "get_context": [method(handle, "get_context")],
     # Called by the loop alone: the programs below have it run.
     "_run": [],
-    "_cancelled": [getter(handle, "_cancelled")],
+    # The loop asks and would fall over an exception: there is no point.
+    "_cancelled": [],
     # A constant.
     "_source_traceback": [],
 }
@@ -231,7 +333,72 @@ def between_tasks(function):
     return scenario
 
 
-MODULE = {"counts": [lambda world: _core.counts]}
+def with_task(function):
+    def scenario(world):
+        task = new_task(world)
+        return lambda: function(task)
+
+    return scenario
+
+
+def quick_loop(world):
+    """A loop whose methods are those for loops of other packages."""
+
+    class Loop(asyncio.SelectorEventLoop):
+        pass
+
+    otherwise = asyncio.SelectorEventLoop.create_task, asyncio.SelectorEventLoop.create_future
+    Loop.create_task, Loop.create_future = _core.quick_methods(Loop, 0, *otherwise)
+    former, world.loop = world.loop, Loop()
+    former.close()
+    world.listen()
+    return world.loop
+
+
+def quick_task(world):
+    create_task = quick_loop(world).create_task
+    return lambda: world.keep(create_task(forever(), name="name"))
+
+
+def quick_future(world):
+    create_future = quick_loop(world).create_future
+    return lambda: world.keep(create_future())
+
+
+def shielded(world):
+    future = pending(plain(world))
+    return lambda: world.keep(asyncio.shield(future))
+
+
+def gathered(world):
+    futures = pending(plain(world)), returned(world)
+    return lambda: world.keep(asyncio.gather(*futures))
+
+
+async def iterate():
+    return [number async for number in _core.stream_of_numbers()]
+
+
+STREAM = {
+    "__aiter__": [in_the_loop(lambda world: asyncio.ensure_future(iterate()))],
+    "__anext__": [in_the_loop(lambda world: _core.stream_of_numbers().__anext__())],
+    "aclose": [in_the_loop(lambda world: _core.stream_of_numbers().aclose())],
+}
+
+MODULE = {
+    "counts": [lambda world: _core.counts],
+    "register_task": [with_task(_core.register_task)],
+    "unregister_task": [with_task(_core.unregister_task)],
+    "registered_tasks": [with_task(lambda task: _core.registered_tasks())],
+    "gather": [gathered],
+    "shield": [shielded],
+    "quick_methods": [lambda world: lambda: quick_loop(world), quick_task, quick_future],
+    # Before its first use: afterwards it is refused.
+    "configure_runtime": [lambda world: lambda: _core.configure_runtime(worker_threads=2)],
+    "to_thread": [in_the_loop(lambda world: _core.to_thread(int, "1"))],
+    "read_file": [in_the_loop(lambda world: _core.read_file(__file__))],
+    "write_file": [in_the_loop(lambda world: _core.write_file(os.devnull, b"text"))],
+}
 if sys.version_info >= (3, 14):
     MODULE |= {
         name: [between_tasks(getattr(_core, name))]
@@ -319,6 +486,39 @@ def program(world):
     return running(world, passes=60)
 
 
+def several_at_once(world, debug=False, last_words=Broken):
+    """Several pieces of work in one entry of the queue: a panic costs one of them at most."""
+    future, called = pending(world), []
+
+    def call(number):
+        called.append(number)
+        if number == 1:
+            raise last_words
+
+    for number in range(5):
+        future.add_done_callback(lambda future, number=number: call(number))
+
+    async def finish():
+        future.set_result(1)
+
+    Task(finish(), loop=world.loop)
+    run_passes(world.loop)
+    assert len(world.loop._ready) == 1, "they are not one entry"
+    world.loop.set_debug(debug)
+
+    def run():
+        world.loop.call_soon(world.loop.stop)
+        try:
+            world.loop.run_forever()
+        except last_words:
+            world.loop.run_forever()  # the stop is still to come
+        world.loop.set_debug(False)
+        assert called == sorted(called), f"called in the order {called}"
+        assert len(called) >= 4, f"only {called} were called"
+
+    return runs_the_loop(run)
+
+
 LOOP = {
     "first step": first_step,
     "wake-up": wake_up,
@@ -328,4 +528,15 @@ LOOP = {
     "finaliser of a future": finaliser_of_a_future,
     "finaliser of a task": finaliser_of_a_task,
     "program": program,
+    "program without a task factory": lambda world: program(plain(world)),
+    "work of the runtime": in_the_loop(lambda world: _core.to_thread(int, "1")),
+}
+
+# On a stock loop only.
+STOCK_LOOP = {
+    "several at once": several_at_once,
+    "several at once, timed": lambda world: several_at_once(world, debug=True),
+    "several at once, one ends the program": lambda world: several_at_once(
+        world, last_words=KeyboardInterrupt
+    ),
 }

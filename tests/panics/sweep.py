@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, field
 
 import aioxide
-from aioxide._core import panic_at, points_passed
+from aioxide._core import panic_at, points_passed, to_thread
 from support import adopt, collect, implementation, new_loop, run_passes
 
 WHERE = contextvars.ContextVar("WHERE", default="outside")
@@ -62,6 +62,8 @@ def sweep(scenario, kind):
         world.listen()
         act = scenario(world)
         passed, raised = panic_once(act, number)
+        if getattr(act, "uses_the_runtime", False):
+            asyncio.run(let_the_runtime_finish())
         world.told.append(raised)
         try:
             left = raised and getattr(act, "runs_the_loop", False)
@@ -74,6 +76,11 @@ def sweep(scenario, kind):
         world.loop.close()
         if passed <= number:
             return number, complaints
+
+
+async def let_the_runtime_finish():
+    """Returns when the one thread for blocking calls has made all calls before this one."""
+    await to_thread(int)
 
 
 def panic_once(act, number):
@@ -147,6 +154,12 @@ async def forever():
 def runs_the_loop(act):
     """Marks a function to be called: no panic may leave it."""
     act.runs_the_loop = True
+    return act
+
+
+def uses_the_runtime(act):
+    """Marks a function to be called whose work may go on in a thread after a panic."""
+    act.uses_the_runtime = True
     return act
 
 
