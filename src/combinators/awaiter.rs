@@ -3,12 +3,12 @@
 //! Older versions keep no such graph; there it is always nobody.
 
 use pyo3::prelude::*;
-use pyo3::{PyTraverseError, PyVisit};
 
 #[cfg(Py_3_14)]
 use crate::asyncio::asyncio;
 #[cfg(Py_3_14)]
 use crate::ffi::{self, SharedField};
+use crate::ffi::{Enough, Visit};
 #[cfg(Py_3_14)]
 use crate::future::awaited_by::{future_add_to_awaited_by, future_discard_from_awaited_by};
 
@@ -45,7 +45,7 @@ impl Awaiter {
         task.map_or(Ok(()), |task| future_discard_from_awaited_by(child.clone(), task))
     }
 
-    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    pub(super) fn traverse(&self, visit: &Visit) -> Result<(), Enough> {
         self.task.traverse(visit)
     }
 
@@ -73,7 +73,7 @@ impl Awaiter {
         Ok(())
     }
 
-    pub(super) fn traverse(&self, _visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    pub(super) fn traverse(&self, _visit: &Visit) -> Result<(), Enough> {
         Ok(())
     }
 

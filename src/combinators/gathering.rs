@@ -11,9 +11,11 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 
 use super::awaiter::Awaiter;
 use super::tally::Tally;
+use super::{DoneCallback, Watch};
 use crate::asyncio::asyncio;
 use crate::ffi::{
-    self, Arguments, Construct, Field, Lifecycle, OriginalDealloc, SharedField, Signature,
+    self, Arguments, Collected, Construct, Enough, Field, Lifecycle, OriginalDealloc, SharedField,
+    Signature, Visit,
 };
 use crate::future::{self, Future, report};
 use crate::registry;
@@ -137,6 +139,9 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     ffi::name_without_module::<GatheringFuture>(py, c"_GatheringFuture");
     ffi::install_lifecycle::<GatheringFuture>(py);
     ffi::install_allocation::<GatheringFuture>(py)?;
+    ffi::install_traverse::<GatheringFuture>(py);
+    ffi::install_traverse::<DoneCallback>(py);
+    ffi::install_traverse::<Watch>(py);
     OWN_INIT.get_or_init(py, || ffi::initialiser_of::<GatheringFuture>(py));
     Ok(())
 }
@@ -200,9 +205,11 @@ impl GatheringFuture {
         Ok(())
     }
 
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.awaiter.traverse(&visit)?;
-        self.children.traverse(&visit)
+    // Here for the class to take part in the collection of garbage; `ffi::install_traverse` puts what
+    // is run in its place.
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
+    fn __traverse__(&self, _visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        Ok(())
     }
 
     fn __clear__(&self, py: Python<'_>) {
@@ -262,6 +269,14 @@ impl Lifecycle for GatheringFuture {
     fn unload(this: &Bound<'_, Self>, queue: &mut Vec<Py<PyAny>>) {
         this.get().unload_into(this.py(), queue);
         as_future(this).get().unload_into(this.py(), queue);
+    }
+}
+
+impl Collected for GatheringFuture {
+    fn show(this: Borrowed<'_, '_, Self>, visit: &Visit) -> Result<(), Enough> {
+        as_future(&this).get().show_held(visit)?;
+        this.get().awaiter.traverse(visit)?;
+        this.get().children.traverse(visit)
     }
 }
 

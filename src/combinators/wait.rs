@@ -8,7 +8,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::awaiter::Awaiter;
 use super::tally::Tally;
 use super::{DoneCallback, child, ensure};
-use crate::ffi::{self, SharedField, fault};
+use crate::ffi::{self, Collected, Enough, SharedField, Visit, fault};
 
 /// What has to happen to the futures before the wait is over.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,12 +98,11 @@ impl Watch {
         Ok((done, pending))
     }
 
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.futures)?;
-        visit.call(&self.waiter)?;
-        visit.call(&self.timeout_handle)?;
-        self.awaiter.traverse(&visit)?;
-        self.callback.traverse(&visit)
+    // Here for the class to take part in the collection of garbage; `ffi::install_traverse` puts what
+    // is run in its place.
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
+    fn __traverse__(&self, _visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        Ok(())
     }
 
     fn __clear__(&self, py: Python<'_>) {
@@ -146,5 +145,16 @@ impl Watch {
             ReturnWhen::FirstException => finished_well,
         };
         self.tally.is_announcement_enough(py, only_counts && self.awaiter.is_nobody(py))
+    }
+}
+
+impl Collected for Watch {
+    fn show(this: Borrowed<'_, '_, Self>, visit: &Visit) -> Result<(), Enough> {
+        let this = this.get();
+        visit.call(&this.futures)?;
+        visit.call(&this.waiter)?;
+        visit.call(this.timeout_handle.as_ref())?;
+        this.awaiter.traverse(visit)?;
+        this.callback.traverse(visit)
     }
 }

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 
 use pyo3::prelude::*;
-use pyo3::{PyTraverseError, PyVisit};
+
+use super::traverse::{Enough, Traverse, Visit};
 
 use super::fault;
 
@@ -136,20 +137,9 @@ impl<T> Field<Option<Py<T>>> {
     }
 }
 
-/// A value that can show the Python objects it holds to the garbage collector.
-pub(crate) trait Traverse {
-    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError>;
-}
-
-impl<T> Traverse for Option<Py<T>> {
-    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(self)
-    }
-}
-
 impl<T: Traverse> Field<T> {
     /// Shows what the field holds to the garbage collector (rule 3).
-    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    pub(crate) fn traverse(&self, visit: &Visit) -> Result<(), Enough> {
         // SAFETY: the collector stops everything else and `visit` runs no Python code, so nothing
         // replaces the value while this reference lives.
         unsafe { &*self.0.as_ptr() }.traverse(visit)

@@ -39,6 +39,8 @@ mod offer;
 #[cfg(feature = "module")]
 mod queue;
 #[cfg(feature = "module")]
+mod traverse;
+#[cfg(feature = "module")]
 mod unwind;
 
 pub(crate) use context::{EnteredContext, copy_context, copy_current_context};
@@ -68,7 +70,7 @@ pub(crate) use self::{
         as_raised, catch_panic, chain, given_exception_matches, passing_through, raise,
         set_cause_and_context, set_traceback, traceback_of, unraisable,
     },
-    field::{SharedField, Traverse},
+    field::SharedField,
     function::{Body, Function, has_own_attributes, implementation_of},
     interpreter::is_main_interpreter,
     iterate::{Advance, Iterate, Spare, install_awaiting},
@@ -76,6 +78,7 @@ pub(crate) use self::{
     offer::{Offer, capsule, table_of},
     queue::{Deque, DequeClass},
     table::{Kind, use_own},
+    traverse::{Collected, Enough, Traverse, Visit, install_traverse},
 };
 
 #[cfg(all(feature = "module", not(Py_3_14)))]

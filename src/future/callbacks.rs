@@ -5,12 +5,11 @@ use std::mem;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use pyo3::{PyTraverseError, PyVisit};
 
 use super::Future;
 use crate::bridge;
 use crate::combinators::DoneCallback;
-use crate::ffi::{self, Traverse};
+use crate::ffi::{self, Enough, Traverse, Visit};
 use crate::schedule::{self, Ready};
 use crate::state::Life;
 use crate::task::Task;
@@ -83,7 +82,7 @@ impl Callback {
 }
 
 impl Traverse for Callback {
-    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    fn traverse(&self, visit: &Visit) -> Result<(), Enough> {
         match self {
             Self::Wakeup(task) => visit.call(task),
             Self::Call { function, context } => {
@@ -141,7 +140,7 @@ impl FromIterator<Callback> for Callbacks {
 }
 
 impl Traverse for Callbacks {
-    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    fn traverse(&self, visit: &Visit) -> Result<(), Enough> {
         self.iter().try_for_each(|callback| callback.traverse(visit))
     }
 }

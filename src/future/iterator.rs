@@ -9,7 +9,7 @@ use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 
 use super::Future;
 use super::outcome::is_exception_class;
-use crate::ffi::{self, Advance, Iterate, SharedField, Spare, fault};
+use crate::ffi::{self, Advance, Collected, Enough, Iterate, SharedField, Spare, Visit, fault};
 use crate::state::Life;
 use crate::task::Task;
 
@@ -62,6 +62,7 @@ impl Iterate for FutureIter {
 pub(crate) fn prepare(py: Python<'_>) {
     let classes = [Future::type_object_raw(py), Task::type_object_raw(py)];
     ffi::install_awaiting::<FutureIter>(py, &classes);
+    ffi::install_traverse::<FutureIter>(py);
 }
 
 #[pymethods]
@@ -105,8 +106,11 @@ impl FutureIter {
         self.future.clear(py);
     }
 
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.future.traverse(&visit)
+    // Here for the class to take part in the collection of garbage; `ffi::install_traverse` puts what
+    // is run in its place.
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
+    fn __traverse__(&self, _visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        Ok(())
     }
 
     fn __clear__(&self, py: Python<'_>) {
@@ -121,13 +125,16 @@ fn value_and_traceback<'py>(
     rest: &Bound<'py, PyTuple>,
 ) -> PyResult<(MaybeObject<'py>, MaybeObject<'py>)> {
     let py = rest.py();
+    if rest.is_empty() {
+        return Ok((None, None));
+    }
     if rest.len() > 2 {
         let count = rest.len() + 1;
         return Err(PyTypeError::new_err(format!(
             "throw expected at most 3 arguments, got {count}"
         )));
     }
-    if cfg!(Py_3_12) && !rest.is_empty() {
+    if cfg!(Py_3_12) {
         let message = c"the (type, exc, tb) signature of throw() is deprecated, \
             use the single-arg signature instead.";
         PyErr::warn(py, &py.get_type::<PyDeprecationWarning>(), message, 1)?;
@@ -184,4 +191,10 @@ fn instance_of<'py>(
     Err(PyTypeError::new_err(format!(
         "calling {class} should have returned an instance of BaseException, not {got}"
     )))
+}
+
+impl Collected for FutureIter {
+    fn show(this: Borrowed<'_, '_, Self>, visit: &Visit) -> Result<(), Enough> {
+        this.get().future.traverse(visit)
+    }
 }

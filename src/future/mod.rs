@@ -33,7 +33,10 @@ pub(crate) use outcome::{
 
 use crate::asyncio::asyncio;
 use crate::combinators::GatheringFuture;
-use crate::ffi::{self, Construct, Field, Iterate, Lifecycle, OriginalDealloc, SharedField, fault};
+use crate::ffi::{
+    self, Collected, Construct, Enough, Field, Iterate, Lifecycle, OriginalDealloc, SharedField,
+    Visit, fault,
+};
 use crate::state::Life;
 use crate::task::Task;
 use callbacks::Callbacks;
@@ -393,13 +396,11 @@ impl Future {
         self.awaited_by(py)
     }
 
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.event_loop.traverse(&visit)?;
-        self.value.traverse(&visit)?;
-        self.rare.traverse(&visit)?;
-        #[cfg(Py_3_14)]
-        self.awaited_by.traverse(&visit)?;
-        self.callbacks.traverse(&visit)
+    // Here for the class to take part in the collection of garbage; `ffi::install_traverse` puts what
+    // is run in its place.
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
+    fn __traverse__(&self, _visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        Ok(())
     }
 
     fn __clear__(&self, py: Python<'_>) {
@@ -423,5 +424,22 @@ impl Lifecycle for Future {
 
     fn unload(this: &Bound<'_, Self>, queue: &mut Vec<Py<PyAny>>) {
         this.get().unload_into(this.py(), queue);
+    }
+}
+
+impl Collected for Future {
+    fn show(this: Borrowed<'_, '_, Self>, visit: &Visit) -> Result<(), Enough> {
+        this.get().show_held(visit)
+    }
+}
+
+impl Future {
+    pub(crate) fn show_held(&self, visit: &Visit) -> Result<(), Enough> {
+        self.event_loop.traverse(visit)?;
+        self.value.traverse(visit)?;
+        self.rare.traverse(visit)?;
+        #[cfg(Py_3_14)]
+        self.awaited_by.traverse(visit)?;
+        self.callbacks.traverse(visit)
     }
 }

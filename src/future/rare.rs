@@ -1,11 +1,10 @@
 //! What most futures never have, in one place that is made with the first of it.
 
 use pyo3::prelude::*;
-use pyo3::{PyTraverseError, PyVisit};
 
 use super::Future;
 use crate::bridge::Link;
-use crate::ffi::Traverse;
+use crate::ffi::{Enough, Traverse, Visit};
 
 type Held = Option<Py<PyAny>>;
 
@@ -32,7 +31,7 @@ impl Rare {
 }
 
 impl Traverse for Option<Box<Rare>> {
-    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    fn traverse(&self, visit: &Visit) -> Result<(), Enough> {
         let Some(rare) = self else { return Ok(()) };
         rare.traceback.traverse(visit)?;
         rare.cancelled_error.traverse(visit)?;

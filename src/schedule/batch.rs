@@ -24,7 +24,9 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::ready::Ready;
 use super::stock::{self, Watched};
 use crate::asyncio::asyncio;
-use crate::ffi::{self, Deque, Field, SharedField, Traverse, fault};
+use crate::ffi::{
+    self, Collected, Deque, Enough, Field, SharedField, Traverse, Visit, fault, install_traverse,
+};
 
 /// How many passes of a loop are run as one, at most: then it looks for signals again.
 const MOST_PASSES: usize = 64;
@@ -80,6 +82,11 @@ pub(super) fn push(queue: &Deque<'_>, event_loop: &Bound<'_, PyAny>, ready: Read
         RUNNING.set(Running { next: batch.get().serial.get(py), ..running });
     }
     Ok(())
+}
+
+/// Called when the module is made.
+pub(super) fn prepare(py: Python<'_>) {
+    install_traverse::<Batch>(py);
 }
 
 impl Batch {
@@ -413,10 +420,11 @@ impl Batch {
         }
     }
 
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.event_loop.traverse(&visit)?;
-        self.work.traverse(&visit)?;
-        self.shown.traverse(&visit)
+    // Here for the class to take part in the collection of garbage; `ffi::install_traverse` puts what
+    // is run in its place.
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
+    fn __traverse__(&self, _visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        Ok(())
     }
 
     fn __clear__(&self, py: Python<'_>) {
@@ -426,13 +434,21 @@ impl Batch {
 }
 
 impl Traverse for Option<Ready> {
-    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    fn traverse(&self, visit: &Visit) -> Result<(), Enough> {
         self.as_ref().map_or(Ok(()), |ready| ready.traverse(visit))
     }
 }
 
 impl Traverse for VecDeque<Ready> {
-    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    fn traverse(&self, visit: &Visit) -> Result<(), Enough> {
         self.iter().try_for_each(|ready| ready.traverse(visit))
+    }
+}
+
+impl Collected for Batch {
+    fn show(this: Borrowed<'_, '_, Self>, visit: &Visit) -> Result<(), Enough> {
+        this.get().event_loop.traverse(visit)?;
+        this.get().work.traverse(visit)?;
+        this.get().shown.traverse(visit)
     }
 }

@@ -13,9 +13,15 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 pub(crate) use ready::Ready;
-pub(crate) use stock::{debug_of, look_up, only_calls_class};
+pub(crate) use stock::{debug_of, only_calls_class};
 
 use crate::ffi;
+
+/// Called when the module is made, before anybody can have changed the loops.
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    batch::prepare(py);
+    stock::look_up(py)
+}
 
 /// Has the loop run this soon: in the order in which things became ready, never at once.
 pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {

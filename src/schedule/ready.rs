@@ -4,11 +4,10 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use pyo3::{PyTraverseError, PyVisit};
 
 use crate::asyncio::asyncio;
 use crate::combinators::DoneCallback;
-use crate::ffi::{self, EnteredContext, Traverse};
+use crate::ffi::{self, Enough, EnteredContext, Traverse, Visit};
 use crate::future::Future;
 use crate::task::Task;
 
@@ -123,7 +122,7 @@ impl Ready {
 }
 
 impl Traverse for Ready {
-    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    fn traverse(&self, visit: &Visit) -> Result<(), Enough> {
         match self {
             Self::Step(task) => visit.call(task),
             Self::Wakeup(task, future) => {

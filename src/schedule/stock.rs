@@ -30,7 +30,7 @@ struct Stock {
 static STOCK: OnceCell<Stock> = OnceCell::new();
 
 /// Looks at the classes before anybody can have changed them. Called when the module is made.
-pub(crate) fn look_up(py: Python<'_>) -> PyResult<()> {
+pub(super) fn look_up(py: Python<'_>) -> PyResult<()> {
     STOCK.get_or_try_init(|| Stock::new(py)).map(drop)
 }
 

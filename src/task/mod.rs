@@ -30,8 +30,9 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 
 use crate::asyncio::asyncio;
 use crate::ffi::{
-    self, AliveList, Arguments, Construct, Field, Lifecycle, Links, Listed, OriginalDealloc,
-    SharedField, Signature, fault, install_constructor, install_lifecycle,
+    self, AliveList, Arguments, Collected, Construct, Enough, Field, Lifecycle, Links, Listed,
+    OriginalDealloc, SharedField, Signature, Visit, fault, install_constructor, install_lifecycle,
+    install_traverse,
 };
 use crate::future::{self, Future, report};
 use crate::state::{Cancellation, Life};
@@ -113,6 +114,8 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     install_lifecycle::<Future>(py);
     install_lifecycle::<Task>(py);
     future::prepare(py);
+    install_traverse::<Future>(py);
+    install_traverse::<Task>(py);
     install_constructor::<Future>(py)?;
     install_constructor::<Task>(py)?;
     let class = py.get_type::<Task>();
@@ -264,11 +267,11 @@ impl Task {
         Ok(())
     }
 
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.coroutine.traverse(&visit)?;
-        self.context.traverse(&visit)?;
-        self.waiter.traverse(&visit)?;
-        self.name.traverse(&visit)
+    // Here for the class to take part in the collection of garbage; `ffi::install_traverse` puts what
+    // is run in its place.
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
+    fn __traverse__(&self, _visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        Ok(())
     }
 
     fn __clear__(&self, py: Python<'_>) {
@@ -360,4 +363,14 @@ fn finalise(task: &Bound<'_, Task>) {
         report::call_exception_handler(future, describe());
     }
     report::never_retrieved(future);
+}
+
+impl Collected for Task {
+    fn show(this: Borrowed<'_, '_, Self>, visit: &Visit) -> Result<(), Enough> {
+        as_future(&this).get().show_held(visit)?;
+        this.get().coroutine.traverse(visit)?;
+        this.get().context.traverse(visit)?;
+        this.get().waiter.traverse(visit)?;
+        this.get().name.traverse(visit)
+    }
 }
