@@ -106,24 +106,27 @@ impl DoneCallback {
     ) -> PyResult<()> {
         let py = slf.py();
         let event_loop = future.get().ready_loop(py)?;
-        if schedule::is_unseen(&event_loop)? && slf.get().is_announcement_enough(future) {
+        let unseen = schedule::is_unseen(&event_loop)?;
+        if slf.get().is_announcement_enough(future, unseen) {
             return Ok(());
         }
         let callback = slf.clone().unbind();
         schedule::soon(&event_loop, Ready::Native(callback, future.clone().unbind()))
     }
 
-    /// Whether nothing but counting has to be done about this child, which is done now.
-    fn is_announcement_enough(&self, future: &Bound<'_, Future>) -> bool {
+    /// Whether nothing but counting has to be done about this child, which is done now. Every child is
+    /// announced, also where the loop has to see to it: it may change its mode between two of them.
+    fn is_announcement_enough(&self, future: &Bound<'_, Future>, unseen: bool) -> bool {
         let py = future.py();
         let finished_well = future.get().life(py) == Life::Returned;
-        match &self.duty {
+        let (tally, only_counts) = match &self.duty {
             Duty::Gather(gathering) => {
-                gather::is_announcement_enough(gathering.get(), py, finished_well)
+                (gathering.get().tally(), gather::only_counts(gathering.get(), py, finished_well))
             }
-            Duty::Watch(watch) => watch.get().is_announcement_enough(py, finished_well),
-            _ => false,
-        }
+            Duty::Watch(watch) => (watch.get().tally(), watch.get().only_counts(py, finished_well)),
+            _ => return false,
+        };
+        tally.is_announcement_enough(py, unseen && only_counts)
     }
 
     /// Forgets who awaits `future`, if that is its duty.

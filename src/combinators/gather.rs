@@ -93,7 +93,8 @@ fn collect<'py>(
     GatheringFuture::start(&gathering, PyList::new(py, children)?.into_any(), event_loop)?;
     gathering.get().tally().start(py, known.0.len(), registered);
     for child in done {
-        child_done(&gathering, &child)?;
+        child_done(&gathering, &child)
+            .map_err(|error| ensure::raised_in(error, callback.as_any()))?;
     }
     Ok(gathering)
 }
@@ -167,14 +168,13 @@ fn let_go_of_all(gathering: &Bound<'_, GatheringFuture>) -> PyResult<()> {
     Ok(())
 }
 
-/// Whether the loop need not call for a child that is done, well or not.
-pub(super) fn is_announcement_enough(
+/// Whether nothing but counting has to be done about a child that is done, well or not.
+pub(super) fn only_counts(
     gathering: &GatheringFuture,
     py: Python<'_>,
     finished_well: bool,
 ) -> bool {
-    let only_counts = finished_well && gathering.awaiter().is_nobody(py);
-    gathering.tally().is_announcement_enough(py, only_counts)
+    finished_well && gathering.awaiter().is_nobody(py)
 }
 
 /// The arguments so far, by identity, and the place of the child that each has become.

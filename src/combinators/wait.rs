@@ -137,14 +137,18 @@ impl Watch {
         })
     }
 
-    /// Whether the loop need not call for a future that is done, well or not.
-    pub(super) fn is_announcement_enough(&self, py: Python<'_>, finished_well: bool) -> bool {
-        let only_counts = match self.return_when {
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Whether nothing but counting has to be done about a future that is done, well or not.
+    pub(super) fn only_counts(&self, py: Python<'_>, finished_well: bool) -> bool {
+        let enough = match self.return_when {
             ReturnWhen::AllCompleted => true,
             ReturnWhen::FirstCompleted => false,
             ReturnWhen::FirstException => finished_well,
         };
-        self.tally.is_announcement_enough(py, only_counts && self.awaiter.is_nobody(py))
+        enough && self.awaiter.is_nobody(py)
     }
 }
 

@@ -10,6 +10,7 @@ mod field;
 mod stream;
 mod table;
 mod thread;
+mod traverse;
 mod work;
 
 #[cfg(feature = "module")]
@@ -38,8 +39,6 @@ mod method;
 mod offer;
 #[cfg(feature = "module")]
 mod queue;
-#[cfg(feature = "module")]
-mod traverse;
 #[cfg(feature = "module")]
 mod unwind;
 

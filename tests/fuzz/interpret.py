@@ -166,6 +166,9 @@ class Run(Calls, Waits):
 
     def _report(self, loop, context):
         self.trace.note_report("handler", self.trace.report(context))
+        # `Handle._run` has the context in a frame that the exception in it refers to: a cycle that
+        # would keep what the frames hold up to the next garbage collection.
+        context.clear()
 
 
 class Delegate(Coroutine):
