@@ -90,6 +90,12 @@ pub(crate) fn asyncio(_py: Python<'_>) -> &'static Asyncio {
 }
 
 impl Asyncio {
+    /// Whether the object is of exactly a built-in class.
+    pub(crate) fn is_builtin_future(&self, object: &Bound<'_, PyAny>) -> bool {
+        let class = object.get_type_ptr().cast();
+        class == self.future_class.as_ptr() || class == self.task_class.as_ptr()
+    }
+
     fn new(py: Python<'_>) -> PyResult<Self> {
         // `_asyncio` must not be imported first: it would import asyncio, which would find it half
         // made and fall back to its classes in Python.

@@ -387,3 +387,21 @@ def test_beginning_again_drops_a_callback_that_comes_back_to_the_future(future, 
     future.remove_done_callback(print)
     future.set_result("sound")
     assert future.result() == "sound"
+
+
+@pytest.mark.parametrize("name", ["Future", "Task"])
+def test_a_class_that_holds_an_object_of_its_own_is_collected(impl, stock_loop, name):
+    class Holder(getattr(impl, name)):
+        pass
+
+    async def nothing():
+        pass
+
+    arguments = (nothing(),) if name == "Task" else ()
+    Holder.kept = Holder(*arguments, loop=stock_loop)
+    if name == "Task":
+        stock_loop.run_until_complete(Holder.kept)
+    alive = weakref.ref(Holder)
+    del Holder
+    collect()
+    assert alive() is None

@@ -109,25 +109,6 @@ pub(crate) fn call_method_in_context<'py>(
     }
 }
 
-/// `callable(argument, context=context)`
-pub(crate) fn call_in_context<'py>(
-    callable: &Bound<'py, PyAny>,
-    argument: &Bound<'py, PyAny>,
-    context: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = callable.py();
-    let names = context_keyword(py)?;
-    let stack = lay_out(&[argument], context);
-    // SAFETY: as above, with one positional argument.
-    unsafe {
-        let count = 1 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
-        let answer = hang_if_ended(|| {
-            PyObject_Vectorcall(callable.as_ptr(), stack.as_ptr().add(1), count, names.as_ptr())
-        });
-        Bound::from_owned_ptr_or_err(py, answer)
-    }
-}
-
 /// `receiver.name()`; an exception is handed over as a value, whatever its class.
 pub(crate) fn call_method_or_take_raised<'py>(
     receiver: &Bound<'py, PyAny>,

@@ -54,8 +54,8 @@ pub(crate) use work::{RawWork, Work};
 pub(crate) use self::{
     alive::{AliveList, Links, Listed, alive, join_list, leave_list},
     call::{
-        call, call_in_context, call_method, call_method_in_context, call_method_or_take_raised,
-        call_with, compares_by_identity, same_or_equal,
+        call, call_method, call_method_in_context, call_method_or_take_raised, call_with,
+        compares_by_identity, same_or_equal,
     },
     class::{attribute_of, is_unshared, member_of, method_of, track, untrack, version_of},
     construct::{

@@ -77,7 +77,10 @@ unsafe extern "C" fn traverse<T: Collected>(
         } else {
             std::ptr::null_mut()
         };
-        let seen = if dict.is_null() { Ok(()) } else { visit.see(dict) };
+        // Every object holds its class, also for a subclass written in Python: that leaves it to its
+        // base (`subtype_traverse` in CPython's `Objects/typeobject.c`).
+        let class = visit.see(ffi::Py_TYPE(object).cast());
+        let seen = class.and_then(|()| if dict.is_null() { Ok(()) } else { visit.see(dict) });
         match seen.and_then(|()| T::show(this, &visit)) {
             Ok(()) => 0,
             Err(Enough(answer)) => answer,

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::{Task, as_future, cancel, step};
+use crate::asyncio::asyncio;
 use crate::ffi;
 use crate::future::{self, Callback, Future};
 use crate::schedule::{self, Ready};
@@ -73,14 +74,17 @@ fn wait_for_foreign<'py>(
     }
     future.setattr(intern!(py, "_asyncio_future_blocking"), false)?;
     let wakeup = Task::wakeup_function(task)?;
-    let add_done_callback = future.getattr(intern!(py, "add_done_callback"))?;
-    ffi::call_in_context(&add_done_callback, &wakeup, &task.get().ready_context(py)?)?;
+    let (name, context) = (intern!(py, "add_done_callback"), task.get().ready_context(py)?);
+    ffi::call_method_in_context(name, &[future, &wakeup], &context)?;
     begin_to_wait(task, future)
 }
 
 /// `future.get_loop()`, or what older futures have instead.
 fn loop_of<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = future.py();
+    if asyncio(py).is_builtin_future(future) {
+        return ffi::call_method(intern!(py, "get_loop"), &[future]); // makes no bound method
+    }
     match future.getattr_opt(intern!(py, "get_loop"))? {
         Some(get_loop) => ffi::call(&get_loop, &[]),
         None => future.getattr(intern!(py, "_loop")),
