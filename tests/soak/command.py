@@ -1,12 +1,12 @@
 """The command: how long or how many rounds, and what has become of the jobs."""
 
 import argparse
-import faulthandler
 import random
 import time
 
 from soak.classes import CLASSES
 from soak.round import LOOPS, SENDERS, Round
+from soak.watchdog import Watchdog
 
 MOST_SHOWN = 10
 
@@ -22,12 +22,10 @@ def main(arguments=None):
     tally = Tally()
     number = options.only or 0
     while tally.rounds < options.rounds and tally.seconds() < options.seconds:
-        # On a standstill all stacks are printed, and the process ends with status 1.
-        faulthandler.dump_traceback_later(options.standstill, exit=True)
         kind = options.loop[number % len(options.loop)]
         current = Round(f"{options.seed}, {number}", options.jobs, kind, options.classes)
-        complaints = current.run()
-        faulthandler.cancel_dump_traceback_later()
+        with Watchdog(options.standstill):
+            complaints = current.run()
         tally.add(current)
         for complaint in complaints[:MOST_SHOWN]:
             print(f"round {number} on {kind}: {complaint}")
