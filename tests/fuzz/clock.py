@@ -2,28 +2,37 @@
 
 import asyncio
 import importlib
+import selectors
 
 # What the library does by itself between two things that a program sees takes fewer passes.
 _QUIET_PASSES = 12
 
 
-class _NoFiles:
-    """A selector with nothing to watch: waiting for it only moves the clock on.
-
-    When the loop would wait for ever, it is stopped.
-    """
+class _Clock:
+    """Seconds that pass only while a loop waits. A loop that would wait for ever is stopped."""
 
     def __init__(self):
         self.now = 0.0
         self.idle = False
         self.loop = None
 
-    def select(self, timeout):
-        if timeout is None:
+    def wait(self, seconds):
+        """Waits so many seconds, or for ever if that is None."""
+        if seconds is None:
             self.idle = True
             self.loop.stop()
-        elif timeout > 0:
-            self.now += timeout
+        elif seconds > 0:
+            self.now += seconds
+
+
+class _NoFiles:
+    """A selector with nothing to watch."""
+
+    def __init__(self, clock):
+        self.clock = clock
+
+    def select(self, timeout):
+        self.clock.wait(timeout)
         return []
 
     def register(self, fileobj, events, data=None):
@@ -36,35 +45,73 @@ class _NoFiles:
         raise KeyError(fileobj)
 
     def close(self):
-        self.loop = None
+        """Nothing is held."""
+
+
+class _NoEvents:
+    """What the standard library's selector asks the system by: nothing ever happens."""
+
+    def __init__(self, clock):
+        self.clock = clock
+
+    def poll(self, timeout, maxevents):
+        self.clock.wait(None if timeout < 0 else timeout)
+        return []
+
+    def register(self, fd, events):
+        """The loop's own pipe, as above."""
+
+    def unregister(self, fd):
+        """The loop closes."""
+
+    def close(self):
+        """Nothing is held."""
+
+
+def _usual_selector(clock):
+    """The selector that a loop makes by itself, which implementations may look for."""
+    if not hasattr(selectors, "EpollSelector"):
+        return _NoFiles(clock)
+    selector = selectors.EpollSelector()
+    selector._selector.close()
+    selector._selector = _NoEvents(clock)
+    return selector
+
+
+class StockLoop:
+    """asyncio's own loop and selector, with seconds that pass when there is nothing else to do."""
+
+    second = 1
+    loop_class = asyncio.SelectorEventLoop
+    make_selector = staticmethod(_usual_selector)
+
+    def __init__(self, events):
+        self._clock = clock = _Clock()
+        self.loop = clock.loop = self.loop_class(self.make_selector(clock))
+        # Set on the object: the class stays the exact one, which implementations may look for.
+        self.loop.time = lambda: clock.now
+
+    def run(self):
+        """Runs the loop until nothing is left to do or something stops it; False for the latter."""
+        self._clock.idle = False
+        self.loop.run_forever()
+        return self._clock.idle
+
+    def close(self):
+        self.loop.close()
+        # Ends the cycles: nothing of a run is left to the garbage collection.
+        del self.loop.time
+        self._clock.loop = None
+
+
+class OwnSelector(StockLoop):
+    """asyncio's own loop on a selector that nobody knows."""
+
+    make_selector = _NoFiles
 
 
 class _SubclassLoop(asyncio.SelectorEventLoop):
     """asyncio's own loop in all but name: who knows the stock loops does not know this one."""
-
-
-class StockLoop:
-    """asyncio's own loop, with seconds that pass when it has nothing else to do."""
-
-    second = 1
-    loop_class = asyncio.SelectorEventLoop
-
-    def __init__(self, events):
-        self._selector = _NoFiles()
-        self.loop = self.loop_class(self._selector)
-        # Set on the object: the class stays the exact one, which implementations may look for.
-        self.loop.time = lambda: self._selector.now
-        self._selector.loop = self.loop
-
-    def run(self):
-        """Runs the loop until nothing is left to do or something stops it; False for the latter."""
-        self._selector.idle = False
-        self.loop.run_forever()
-        return self._selector.idle
-
-    def close(self):
-        self.loop.close()
-        del self.loop.time  # ends the cycle: nothing of a run is left to the garbage collection
 
 
 class Subclass(StockLoop):
@@ -105,4 +152,9 @@ class Uvloop:
             self.loop.call_soon(self._tick)
 
 
-LOOPS = {"asyncio": StockLoop, "subclass": Subclass, "uvloop": Uvloop}
+LOOPS = {
+    "asyncio": StockLoop,
+    "own selector": OwnSelector,
+    "subclass": Subclass,
+    "uvloop": Uvloop,
+}

@@ -99,6 +99,7 @@ def _builtin_factory(loop, coro, **kwargs):
 SETTINGS = {
     "installed": partial(_installed, "asyncio"),
     "factory": partial(_factory, "asyncio"),
+    "own selector": partial(_installed, "own selector"),
     "subclass": partial(_installed, "subclass"),
 }
 if importlib.util.find_spec("uvloop"):
@@ -110,7 +111,7 @@ ROTATION = [
     "factory",
     "installed",
     "uvloop",
-    "installed",
+    "own selector",
     "subclass",
     "uvloop factory",
 ]
