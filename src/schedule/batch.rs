@@ -125,11 +125,21 @@ impl Batch {
         Some(batch)
     }
 
-    /// Keeps a batch that has been run, to be used again when nobody holds it any more.
+    /// Keeps a batch that has been run, to be used again when nobody holds it any more. It must have
+    /// nothing left to run, or to show.
     fn keep(this: &Bound<'_, Self>) {
         let py = this.py();
-        this.get().serial.set(py, 0);
-        this.get().event_loop.clear(py);
+        let batch = this.get();
+        let is_kept_already = !batch.event_loop.is_some(py);
+        if is_kept_already
+            || batch.cancelled.get(py)
+            || batch.shown.is_some(py)
+            || batch.len(py) > 0
+        {
+            return;
+        }
+        batch.serial.set(py, 0);
+        batch.event_loop.clear(py);
         // Not while it holds nothing: and with what it will hold it is a new object to the collector.
         ffi::untrack(this);
         SPARE.alter(py, |spare| {
@@ -172,16 +182,24 @@ impl Batch {
     /// reported: the loop goes on with what is left.
     fn run(this: &Bound<'_, Self>) -> PyResult<()> {
         let mut batch = this.clone();
-        match ffi::catch_panic(|| Self::run_passes(&mut batch)) {
+        let outcome = match ffi::catch_panic(|| Self::run_passes(this, &mut batch)) {
             Err(error) if error.is_instance_of::<PanicException>(this.py()) => {
                 Self::survive(&batch, error)
             }
             outcome => outcome,
+        };
+        if !batch.is(this) {
+            // The loop holds what it has taken from its queue, and with it what has left it.
+            let shown = batch.get().shown.take(this.py());
+            drop(this.get().shown.replace(this.py(), shown));
+            Self::keep(this);
         }
+        Self::keep(&batch);
+        outcome
     }
 
-    /// `batch` is the one that is run, or was the last.
-    fn run_passes(batch: &mut Bound<'_, Self>) -> PyResult<()> {
+    /// Runs `this`, the one that the loop has taken; `batch` is the one that is run, or was the last.
+    fn run_passes<'py>(this: &Bound<'py, Self>, batch: &mut Bound<'py, Self>) -> PyResult<()> {
         let py = batch.py();
         let Some(event_loop) = batch.get().event_loop.bound(py) else { return Ok(()) };
         let mut watched = None;
@@ -206,11 +224,15 @@ impl Batch {
             if !watched.as_ref().is_some_and(Watched::is_nothing) {
                 break;
             }
-            match queue.first().map(Bound::cast_into_exact::<Self>) {
-                Some(Ok(first)) if first.get().serial.get(py) == next => *batch = first,
+            let first = match queue.first().map(Bound::cast_into_exact::<Self>) {
+                Some(Ok(first)) if first.get().serial.get(py) == next => first,
                 _ => break,
-            }
+            };
             queue.pop_left()?;
+            let before = std::mem::replace(batch, first);
+            if !before.is(this) {
+                Self::keep(&before);
+            }
         }
         Ok(())
     }
@@ -255,9 +277,6 @@ impl Batch {
             if !in_front {
                 break;
             }
-        }
-        if batch.len(py) == 0 && !batch.shown.is_some(py) {
-            Self::keep(this);
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ SLACK = {"blocks": 100, "malloc": 250_000, "resident": 1_000_000, "total": 200}
 # Bytes of `malloc` for each object; no piece it hands out takes less than 32. The most, above, is
 # what glibc keeps for a thread of pieces that were freed, and counts as handed out.
 _SLACK_OF_ONE, _SLACK_OF_ALL = 8, 8_000
-_SLACK_OF_SINGLETONS = 300
+_SLACK_OF_SINGLETONS = 100
 
 _PAGE = resource.getpagesize()
 
