@@ -6,6 +6,7 @@ of that may be seen. Each scenario runs on the interpreter's classes and on ours
 
 import asyncio
 import contextvars
+import gc
 import logging
 import socket
 import threading
@@ -188,6 +189,30 @@ def test_what_leaves_the_loop_loses_nothing(impl, leave, how):
     log, *_ = assert_like_builtin(scenario, impl)
     assert log.index("left") > 0
     assert log[-1][0] == "d"
+
+
+@pytest.mark.parametrize("passes", [0, 1, 2, 100])
+def test_a_task_that_leaves_the_loop_lives_as_long_as_what_it_has_raised(impl, passes):
+    def scenario(impl):
+        log = []
+        with supervised_loop(impl) as (loop, recorder):
+
+            async def leaving():
+                for _ in range(passes):
+                    await asyncio.sleep(0)
+                raise SystemExit(3)
+
+            impl.Task(leaving(), loop=loop)
+            try:
+                loop.run_forever()
+            except SystemExit as error:
+                log.append((str(error), recorder.messages()))
+            gc.collect()
+            log.append(recorder.messages())
+        return log
+
+    log = assert_like_builtin(scenario, impl)
+    assert log == [("3", []), ["Task exception was never retrieved"]]
 
 
 def test_an_error_in_a_step_is_reported_and_the_rest_runs(impl):
