@@ -34,9 +34,9 @@ pub(crate) struct Asyncio {
     /// Loops and the tasks that run on them; the dict that `_enter_task` writes to.
     #[cfg(not(Py_3_14))]
     pub(crate) current_tasks: Py<PyDict>,
-    #[cfg(Py_3_12)]
+    #[cfg(Py_3_14)]
     pub(crate) swap_current_task: Py<PyAny>,
-    #[cfg(any(not(Py_3_12), Py_3_14))]
+    #[cfg(Py_3_14)]
     pub(crate) current_task: Py<PyAny>,
     #[cfg(Py_3_14)]
     pub(crate) future_add_to_awaited_by: Py<PyAny>,
@@ -128,9 +128,9 @@ impl Asyncio {
             leave_task: find("_asyncio", "_leave_task")?,
             #[cfg(not(Py_3_14))]
             current_tasks: find("_asyncio", "_current_tasks")?.extract(py)?,
-            #[cfg(Py_3_12)]
+            #[cfg(Py_3_14)]
             swap_current_task: find("_asyncio", "_swap_current_task")?,
-            #[cfg(any(not(Py_3_12), Py_3_14))]
+            #[cfg(Py_3_14)]
             current_task: find("asyncio.tasks", "current_task")?,
             #[cfg(Py_3_14)]
             future_add_to_awaited_by: find("_asyncio", "future_add_to_awaited_by")?,

@@ -1,8 +1,9 @@
 //! `create_task()` and `create_future()` for loops that look asyncio's classes up only once.
 //!
 //! `python/aioxide/loops.py` gives such a loop methods that look them up at each call. These are the
-//! same without the Python code, for the ordinary call: the Rust classes are in force, the loop is
-//! open and has no task factory. Every other call goes to the method written in Python.
+//! same without the Python code, for the ordinary call: the Rust classes are in force and the loop is
+//! open. One that has a task factory is left to the loop's own method, every other call to the method
+//! written in Python.
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::intern;
@@ -10,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
 use crate::asyncio::asyncio;
-use crate::ffi::{self, Answer, Arguments, Given, Method, Quick, SharedField};
+use crate::ffi::{self, Arguments, Given, Method, Quick, Reply, SharedField};
 use crate::future::{Future, given as unless_none};
 use crate::task::Task;
 
@@ -20,9 +21,10 @@ const UVLOOP: usize = 0;
 struct CreateFuture;
 struct CreateTask<const PACKAGE: usize>;
 
-/// The methods written in Python, of each package.
-static FUTURE_OTHERWISE: SharedField = SharedField::new(None);
-static TASK_OTHERWISE: [SharedField; 2] = [SharedField::new(None), SharedField::new(None)];
+/// The methods written in Python, of each package, and the loop's own.
+static FUTURE_IN_PYTHON: SharedField = SharedField::new(None);
+static TASK_IN_PYTHON: [SharedField; 2] = [SharedField::new(None), SharedField::new(None)];
+static TASK_BY_LOOP: [SharedField; 2] = [SharedField::new(None), SharedField::new(None)];
 
 static CREATE_FUTURE: Method = Method::new::<CreateFuture>(
     c"create_future",
@@ -35,8 +37,9 @@ static CREATE_TASK: [Method; 2] = [
     Method::new::<CreateTask<1>>(c"create_task", CREATE_TASK_DOC),
 ];
 
-fn made<'py>(method: &SharedField, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-    method.bound(py).ok_or_else(|| PyRuntimeError::new_err("the method was not made"))
+fn ask<'py>(method: &SharedField, py: Python<'py>) -> PyResult<Reply<'py>> {
+    let method = method.bound(py).ok_or_else(|| PyRuntimeError::new_err("nobody to ask"))?;
+    Ok(Reply::Ask(method))
 }
 
 /// Whether the class that asyncio has in this module under this name is `ours`.
@@ -49,29 +52,25 @@ fn is_in_force(
 }
 
 impl Quick for CreateFuture {
-    fn call<'py>(event_loop: &Bound<'py, PyAny>, given: &Given<'_, 'py>) -> PyResult<Answer<'py>> {
+    fn call<'py>(event_loop: &Bound<'py, PyAny>, given: &Given<'_, 'py>) -> PyResult<Reply<'py>> {
         let py = event_loop.py();
         if given.positional().len() != 0
             || given.keywords().next().is_some()
             || !is_in_force(&asyncio(py).futures, intern!(py, "Future"), &py.get_type::<Future>())?
         {
-            return Ok(None);
+            return ask(&FUTURE_IN_PYTHON, py);
         }
         let arguments: Arguments<'_> = [Some(event_loop.clone()), None, None, None, None];
-        Ok(Some(ffi::construct::<Future>(py, arguments)?.into_any()))
-    }
-
-    fn otherwise(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        made(&FUTURE_OTHERWISE, py)
+        Ok(Reply::Answer(ffi::construct::<Future>(py, arguments)?.into_any()))
     }
 }
 
 impl<const PACKAGE: usize> Quick for CreateTask<PACKAGE> {
-    fn call<'py>(event_loop: &Bound<'py, PyAny>, given: &Given<'_, 'py>) -> PyResult<Answer<'py>> {
+    fn call<'py>(event_loop: &Bound<'py, PyAny>, given: &Given<'_, 'py>) -> PyResult<Reply<'py>> {
         let py = event_loop.py();
         let mut positional = given.positional();
         let (Some(coroutine), None) = (positional.next(), positional.next()) else {
-            return Ok(None);
+            return ask(&TASK_IN_PYTHON[PACKAGE], py);
         };
         let (mut name, mut context) = (None, None);
         for (keyword, value) in given.keywords() {
@@ -80,15 +79,17 @@ impl<const PACKAGE: usize> Quick for CreateTask<PACKAGE> {
             } else if keyword.is(intern!(py, "context")) {
                 context = unless_none(Some(value));
             } else {
-                return Ok(None);
+                return ask(&TASK_IN_PYTHON[PACKAGE], py);
             }
         }
         if name.as_ref().is_some_and(|name| !name.is_exact_instance_of::<PyString>())
             || !is_in_force(&asyncio(py).tasks, intern!(py, "Task"), &py.get_type::<Task>())?
             || ffi::call_method(intern!(py, "is_closed"), &[event_loop])?.is_truthy()?
-            || !ffi::call_method(intern!(py, "get_task_factory"), &[event_loop])?.is_none()
         {
-            return Ok(None);
+            return ask(&TASK_IN_PYTHON[PACKAGE], py);
+        }
+        if !ffi::call_method(intern!(py, "get_task_factory"), &[event_loop])?.is_none() {
+            return ask(&TASK_BY_LOOP[PACKAGE], py);
         }
         // uvloop names the task when it is made: it has had a number by then.
         let (at_once, later) = if PACKAGE == UVLOOP { (None, name) } else { (name, None) };
@@ -97,11 +98,7 @@ impl<const PACKAGE: usize> Quick for CreateTask<PACKAGE> {
         if let Some(name) = later {
             task.call_method1(intern!(py, "set_name"), (name,))?;
         }
-        Ok(Some(task.into_any()))
-    }
-
-    fn otherwise(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        made(&TASK_OTHERWISE[PACKAGE], py)
+        Ok(Reply::Answer(task.into_any()))
     }
 }
 
@@ -115,8 +112,9 @@ pub(crate) fn has_quick_create_task(event_loop: &Bound<'_, PyAny>) -> PyResult<b
 
 /// `create_task` and `create_future` for the class of a loop.
 ///
-/// `package` is the number of the package that the class is of, 0 for uvloop or 1 for rloop; `create_task` and
-/// `create_future` are the methods that are called where the call is not an ordinary one.
+/// `package` is the number of the package that the class is of, 0 for uvloop or 1 for rloop; `create_task`
+/// and `create_future` are the methods that are called where the call is not an ordinary one. The class
+/// must still have its own `create_task`.
 #[pyfunction]
 #[pyo3(signature = (loop_class, package, create_task, create_future, /))]
 pub(crate) fn quick_methods<'py>(
@@ -125,11 +123,11 @@ pub(crate) fn quick_methods<'py>(
     create_task: Bound<'py, PyAny>,
     create_future: Bound<'py, PyAny>,
 ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-    let (Some(otherwise), Some(method)) = (TASK_OTHERWISE.get(package), CREATE_TASK.get(package))
-    else {
+    let Some(method) = CREATE_TASK.get(package) else {
         return Err(PyValueError::new_err("there are two packages, 0 and 1"));
     };
-    otherwise.put(create_task);
-    FUTURE_OTHERWISE.put(create_future);
+    TASK_BY_LOOP[package].put(loop_class.getattr(intern!(loop_class.py(), "create_task"))?);
+    TASK_IN_PYTHON[package].put(create_task);
+    FUTURE_IN_PYTHON.put(create_future);
     Ok((method.descriptor(loop_class)?, CREATE_FUTURE.descriptor(loop_class)?))
 }

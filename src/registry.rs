@@ -76,23 +76,23 @@ fn leave_task(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> PyResul
     ffi::call(asyncio(py).leave_task.bind(py), &[event_loop, task]).map(drop)
 }
 
-/// Makes `task` (or None) the current one of its loop and gives back the one that was.
+/// Makes `task` (or None) the current one of its loop and gives back the one that was, or None:
+/// `asyncio._swap_current_task(loop, task)` of 3.12.
 pub(crate) fn swap_current_task<'py>(
     event_loop: &Bound<'py, PyAny>,
     task: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = event_loop.py();
-    #[cfg(Py_3_12)]
+    #[cfg(Py_3_14)]
     return ffi::call(asyncio(py).swap_current_task.bind(py), &[event_loop, task]);
-    #[cfg(not(Py_3_12))]
+    #[cfg(not(Py_3_14))]
     {
-        let table = asyncio(py);
-        let previous = ffi::call(table.current_task.bind(py), &[event_loop])?;
-        if !previous.is_none() {
-            ffi::call(table.leave_task.bind(py), &[event_loop, &previous])?;
-        }
+        let entry = ffi::Entry::new(asyncio(py).current_tasks.bind(py), event_loop)?;
+        let previous = entry.value()?.unwrap_or_else(|| py.None().into_bound(py));
         if !task.is_none() {
-            ffi::call(table.enter_task.bind(py), &[event_loop, task])?;
+            entry.set(task)?;
+        } else if cfg!(all(Py_3_12, not(Py_3_13))) || !previous.is_none() {
+            entry.delete()?; // in 3.12 a `KeyError` if there is none, as in asyncio
         }
         Ok(previous)
     }

@@ -52,6 +52,13 @@ impl<'a, 'py> Entry<'a, 'py> {
         PyErr::take(self.key.py()).map_or(Ok(None), Err)
     }
 
+    /// The value; None if there is none.
+    pub(crate) fn value(&self) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let address = self.address()?;
+        // SAFETY: attached; the dict holds the value, and nothing ran since it was found there.
+        Ok(address.map(|value| unsafe { Bound::from_borrowed_ptr(self.key.py(), value) }))
+    }
+
     pub(crate) fn set(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let (dict, key, value) = (self.dict.as_ptr(), self.key.as_ptr(), value.as_ptr());
         // SAFETY: attached; the hash is that of the key; the dict takes references of its own.

@@ -13,14 +13,15 @@ use super::unwind::{PyObject_Vectorcall, hang_if_ended};
 
 /// What such a method does.
 pub(crate) trait Quick {
-    /// The answer for a call that is an ordinary one; None for any other.
-    fn call<'py>(receiver: &Bound<'py, PyAny>, given: &Given<'_, 'py>) -> PyResult<Answer<'py>>;
-
-    /// The function that is called, with the same arguments, where there was no answer.
-    fn otherwise(py: Python<'_>) -> PyResult<Bound<'_, PyAny>>;
+    fn call<'py>(receiver: &Bound<'py, PyAny>, given: &Given<'_, 'py>) -> PyResult<Reply<'py>>;
 }
 
-pub(crate) type Answer<'py> = Option<Bound<'py, PyAny>>;
+pub(crate) enum Reply<'py> {
+    /// What the call gives.
+    Answer(Bound<'py, PyAny>),
+    /// The function to call instead, with the same receiver and arguments.
+    Ask(Bound<'py, PyAny>),
+}
 
 /// The arguments of a call.
 pub(crate) struct Given<'a, 'py> {
@@ -116,14 +117,14 @@ unsafe extern "C" fn call<Q: Quick>(
             let (positional, keywords) = values.split_at(count);
             let given = Given { positional, keywords, names: names_given, py };
             let answer = catch_panic(|| {
-                if let Some(answer) = Q::call(&receiver, &given)? {
-                    return Ok(answer);
-                }
+                let asked = match Q::call(&receiver, &given)? {
+                    Reply::Answer(answer) => return Ok(answer),
+                    Reply::Ask(function) => function,
+                };
                 let mut stack = vec![receiver.as_ptr()];
                 stack.extend_from_slice(values);
-                let otherwise = Q::otherwise(py)?;
                 let answer = hang_if_ended(|| {
-                    PyObject_Vectorcall(otherwise.as_ptr(), stack.as_ptr(), count + 1, names)
+                    PyObject_Vectorcall(asked.as_ptr(), stack.as_ptr(), count + 1, names)
                 });
                 Bound::from_owned_ptr_or_err(py, answer)
             });

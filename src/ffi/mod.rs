@@ -40,6 +40,8 @@ mod offer;
 #[cfg(feature = "module")]
 mod queue;
 #[cfg(feature = "module")]
+mod spare;
+#[cfg(feature = "module")]
 mod unwind;
 
 pub(crate) use context::{EnteredContext, copy_context, copy_current_context};
@@ -70,12 +72,13 @@ pub(crate) use self::{
         set_cause_and_context, set_traceback, traceback_of, unraisable,
     },
     field::SharedField,
-    function::{Body, Function, has_own_attributes, implementation_of},
+    function::{Body, Call, Function, has_own_attributes, implementation_of, install_call},
     interpreter::is_main_interpreter,
-    iterate::{Advance, Iterate, Spare, install_awaiting},
-    method::{Answer, Given, Method, Quick},
+    iterate::{Advance, Iterate, install_awaiting},
+    method::{Given, Method, Quick, Reply},
     offer::{Offer, capsule, table_of},
     queue::{Deque, DequeClass},
+    spare::{Kept, Spare, install_keeping, renew},
     table::{Kind, use_own},
     traverse::{Collected, Enough, Traverse, Visit, install_traverse},
 };

@@ -9,7 +9,9 @@ use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 
 use super::Future;
 use super::outcome::is_exception_class;
-use crate::ffi::{self, Advance, Collected, Enough, Iterate, SharedField, Spare, Visit, fault};
+use crate::ffi::{
+    self, Advance, Collected, Enough, Iterate, Kept, SharedField, Spare, Visit, fault,
+};
 use crate::state::Life;
 use crate::task::Task;
 
@@ -19,20 +21,33 @@ pub(crate) struct FutureIter {
     future: SharedField<Future>,
 }
 
+impl Kept for FutureIter {
+    type Held<'py> = Bound<'py, Future>;
+
+    fn spare() -> &'static Spare {
+        static SPARE: Spare = Spare::new();
+        &SPARE
+    }
+
+    fn empty() -> Self {
+        Self { future: SharedField::new(None) }
+    }
+
+    fn fill(&self, future: Bound<'_, Future>) {
+        self.future.put(future);
+    }
+
+    fn take_out(&self, py: Python<'_>) -> impl Sized {
+        self.future.take(py).map(|future| future.into_bound(py))
+    }
+}
+
 impl Iterate for FutureIter {
     type Awaited = Future;
 
-    fn check(future: &Bound<'_, Future>) -> PyResult<()> {
-        future.get().ensure_ready(future.py())
-    }
-
     fn new(future: Bound<'_, Future>) -> PyResult<Bound<'_, Self>> {
-        let py = future.py();
-        Bound::new(py, Self { future: SharedField::new(Some(future.unbind())) })
-    }
-
-    fn awaited(&self) -> &SharedField<Future> {
-        &self.future
+        future.get().ensure_ready(future.py())?;
+        ffi::renew(future.py(), future)
     }
 
     /// Yields the future, or gives its result; None when it is exhausted.
@@ -50,11 +65,6 @@ impl Iterate for FutureIter {
         }
         self.future.clear(py);
         this.get_result(py).map(Advance::Returned)
-    }
-
-    fn spare() -> &'static Spare {
-        static SPARE: Spare = Spare::new();
-        &SPARE
     }
 }
 

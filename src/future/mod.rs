@@ -263,7 +263,6 @@ impl Future {
     }
 
     fn __await__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, FutureIter>> {
-        FutureIter::check(&slf)?;
         FutureIter::new(slf)
     }
 

@@ -47,19 +47,33 @@ pub(crate) struct Batch {
     shown: Field<Option<Ready>>,
 }
 
-/// The batch that is run in this thread: in which queue, and which batch it has begun there.
+/// The batch that is run in this thread: of which loop, in which queue, and which batch it has begun
+/// there.
 #[derive(Clone, Copy)]
 struct Running {
+    event_loop: usize,
     queue: usize,
     next: u64,
 }
 
+impl Running {
+    const NOTHING: Self = Self { event_loop: 0, queue: 0, next: 0 };
+}
+
 thread_local! {
-    static RUNNING: Cell<Running> = const { Cell::new(Running { queue: 0, next: 0 }) };
+    static RUNNING: Cell<Running> = const { Cell::new(Running::NOTHING) };
 }
 
 static SPARE: Field<Vec<Py<Batch>>> = Field::new(Vec::new());
 static SERIALS: Field<u64> = Field::new(0);
+
+/// The queue of a loop that is running a batch in this thread.
+pub(super) fn queue_in_use<'py>(event_loop: &Bound<'py, PyAny>) -> Option<Deque<'py>> {
+    let running = RUNNING.get();
+    let is_running = running.event_loop == event_loop.as_ptr() as usize;
+    // SAFETY: `run_passes`, further up in this thread, has noted the queue and holds it until then.
+    is_running.then(|| unsafe { stock::queue_at(event_loop.py(), running.queue) })
+}
 
 /// Puts work at the end of the queue.
 pub(super) fn push(queue: &Deque<'_>, event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {
@@ -204,11 +218,12 @@ impl Batch {
         let Some(event_loop) = batch.get().event_loop.bound(py) else { return Ok(()) };
         let mut watched = None;
         for passes_left in (0..MOST_PASSES).rev() {
+            let is_first = passes_left == MOST_PASSES - 1;
             let Some(queue) = stock::ready_queue(&event_loop) else {
                 return batch.get().run_alone(&event_loop);
             };
-            let pass = Pass::begin(&queue);
-            Self::run_pass(batch, &event_loop, &queue)?;
+            let pass = Pass::begin(&event_loop, &queue);
+            Self::run_pass(batch, &event_loop, &queue, is_first)?;
             let next = RUNNING.get().next;
             drop(pass);
             if passes_left == 0
@@ -237,11 +252,13 @@ impl Batch {
         Ok(())
     }
 
-    /// Runs every piece of work, in order.
+    /// Runs every piece of work, in order. A pass that is not the first has just been found out of debug
+    /// mode.
     fn run_pass<'py>(
         this: &Bound<'py, Self>,
         event_loop: &Bound<'py, PyAny>,
         queue: &Deque<'py>,
+        is_first: bool,
     ) -> PyResult<()> {
         let py = this.py();
         let batch = this.get();
@@ -250,8 +267,10 @@ impl Batch {
         if several {
             queue.append_left(this.as_any())?;
         }
+        let mut is_known = !is_first;
         loop {
-            let debug = stock::is_in_debug_mode(event_loop);
+            let debug = !is_known && stock::is_in_debug_mode(event_loop);
+            is_known = false;
             let timed = (debug && several).then(|| Self::begin(event_loop)).transpose()?;
             let Some((ready, left)) = batch.next(py) else { break };
             let outcome = if let Some(handle) = timed {
@@ -359,8 +378,9 @@ struct Pass {
 }
 
 impl Pass {
-    fn begin(queue: &Deque<'_>) -> Self {
-        Self { outer: RUNNING.replace(Running { queue: queue.address(), next: 0 }) }
+    fn begin(event_loop: &Bound<'_, PyAny>, queue: &Deque<'_>) -> Self {
+        let event_loop = event_loop.as_ptr() as usize;
+        Self { outer: RUNNING.replace(Running { event_loop, queue: queue.address(), next: 0 }) }
     }
 }
 

@@ -4,15 +4,18 @@
 //! every asyncio loop has: stock, uvloop, rloop or a stranger's (rule 7). The stock loops are known
 //! exactly (`stock.rs`): what their `call_soon()` does, when nobody has changed it, is to append to a
 //! queue. There, what becomes ready one after the other shares one entry of the queue (`batch.rs`).
+//! A loop that has nothing of asyncio's is given tasks to call as cheaply as can be (`resume.rs`).
 
 mod batch;
 mod ready;
+mod resume;
 mod stock;
 
 use pyo3::intern;
 use pyo3::prelude::*;
 
 pub(crate) use ready::Ready;
+use resume::Resume;
 pub(crate) use stock::{debug_of, only_calls_class};
 
 use crate::ffi;
@@ -20,6 +23,7 @@ use crate::ffi;
 /// Called when the module is made, before anybody can have changed the loops.
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     batch::prepare(py);
+    resume::prepare(py);
     stock::look_up(py)
 }
 
@@ -32,6 +36,9 @@ pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> 
         && let Some(queue) = stock::queue_to_append_to(event_loop)?
     {
         return batch::push(&queue, event_loop, ready);
+    }
+    if let Some(resume) = Resume::with(&ready, event_loop)? {
+        return call_soon(event_loop, resume.as_any(), &context);
     }
     let callback = ready.callback(py)?;
     match ready.argument(py) {

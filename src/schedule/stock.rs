@@ -11,6 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PyString, PyType};
 
+use super::batch;
 use crate::ffi::{self, Deque, DequeClass, Field};
 
 /// What is gone around on a loop.
@@ -133,6 +134,15 @@ pub(super) fn ready_queue<'py>(event_loop: &Bound<'py, PyAny>) -> Option<Deque<'
     stock().deque.cast(queue)
 }
 
+/// The queue at an address.
+///
+/// # Safety
+/// It is the address of a queue that is alive, as `Deque::address` gave it.
+pub(super) unsafe fn queue_at(py: Python<'_>, address: usize) -> Deque<'_> {
+    // SAFETY: the caller vouches for the address.
+    unsafe { stock().deque.at(py, address) }
+}
+
 /// The queue of a stock loop, if `call_soon()` would do nothing but append to it: the loop is not in
 /// debug mode and not closed. Like `call_soon()` itself this does not look at which thread it is in:
 /// debug mode does that.
@@ -141,11 +151,13 @@ pub(super) fn queue_to_append_to<'py>(
 ) -> PyResult<Option<Deque<'py>>> {
     let py = event_loop.py();
     let Some(class) = stock().class_of(event_loop) else { return Ok(None) };
-    if !class.has_method(event_loop, intern!(py, "call_soon"))?
-        || is_in_debug_mode(event_loop)
-        || !is_false(event_loop, intern!(py, "_closed"))
-    {
+    if !class.has_method(event_loop, intern!(py, "call_soon"))? || is_in_debug_mode(event_loop) {
         return Ok(None);
+    }
+    // A loop that is running cannot be closed, and has the queue that it had when it began to.
+    let queue = batch::queue_in_use(event_loop);
+    if queue.is_some() || !is_false(event_loop, intern!(py, "_closed")) {
+        return Ok(queue);
     }
     Ok(ready_queue(event_loop))
 }

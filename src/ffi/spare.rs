@@ -1,0 +1,111 @@
+//! Memory of small objects that come and go all the time, kept for the next ones.
+//!
+//! PyO3 has free lists, but takes a lock for each object. What is kept here still counts as an object
+//! of its class; only its count of references is zero, and the garbage collector does not see it.
+
+use std::cell::Cell;
+use std::ptr;
+
+use pyo3::PyClass;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+
+unsafe extern "C" {
+    /// PyO3 does not declare it.
+    fn _Py_NewReference(object: *mut ffi::PyObject);
+}
+
+/// A final class whose objects are kept. They have no dict and no weak references.
+pub(crate) trait Kept: PyClass<Frozen = True, BaseType = PyAny> + Sync {
+    /// What an object holds.
+    type Held<'py>;
+
+    fn spare() -> &'static Spare;
+
+    /// What holds nothing.
+    fn empty() -> Self;
+
+    /// Puts in what it is to hold. It holds nothing yet.
+    fn fill(&self, held: Self::Held<'_>);
+
+    /// Takes all of it out, for the caller to drop.
+    fn take_out(&self, py: Python<'_>) -> impl Sized;
+}
+
+/// Objects that are gone: of the right class, holding nothing, with a count of zero.
+pub(crate) struct Spare {
+    objects: [Cell<*mut ffi::PyObject>; MOST_SPARE],
+    count: Cell<usize>,
+}
+
+// SAFETY: as for `Field`: only a thread that is attached gets at the pointers.
+unsafe impl Sync for Spare {}
+
+/// A few more than tasks that end and begin to wait in turns.
+const MOST_SPARE: usize = 128;
+
+impl Spare {
+    pub(crate) const fn new() -> Self {
+        Self { objects: [const { Cell::new(ptr::null_mut()) }; MOST_SPARE], count: Cell::new(0) }
+    }
+
+    fn take(&self, _py: Python<'_>) -> Option<*mut ffi::PyObject> {
+        let count = self.count.get().checked_sub(1)?;
+        self.count.set(count);
+        Some(self.objects[count].get())
+    }
+
+    /// False when there is no room.
+    fn keep(&self, _py: Python<'_>, object: *mut ffi::PyObject) -> bool {
+        let count = self.count.get();
+        let Some(place) = self.objects.get(count) else { return false };
+        place.set(object);
+        self.count.set(count + 1);
+        true
+    }
+}
+
+/// Has the objects of `T` kept. Once, when the module is made.
+pub(crate) fn install_keeping<T: Kept>(py: Python<'_>) {
+    let class = T::type_object_raw(py);
+    // SAFETY: the type is ready, no object of it has been made yet and no other thread runs.
+    unsafe {
+        (*class).tp_dealloc = Some(dealloc::<T>);
+        ffi::PyType_Modified(class);
+    }
+}
+
+/// An object of `T`, maybe one that was kept.
+pub(crate) fn renew<'py, T: Kept>(
+    py: Python<'py>,
+    held: T::Held<'py>,
+) -> PyResult<Bound<'py, T>> {
+    let object = match T::spare().take(py) {
+        None => Bound::new(py, T::empty())?,
+        // SAFETY: attached; what was kept is an object of `T` that holds nothing.
+        Some(object) => unsafe {
+            _Py_NewReference(object);
+            ffi::PyObject_GC_Track(object.cast());
+            Bound::from_owned_ptr(py, object).cast_into_unchecked()
+        },
+    };
+    object.get().fill(held);
+    Ok(object)
+}
+
+unsafe extern "C" fn dealloc<T: Kept>(object: *mut ffi::PyObject) {
+    // SAFETY: the interpreter calls this attached, for an object of exactly `T` whose last reference is
+    // gone. What is kept owns nothing but its memory and its reference to the class.
+    unsafe {
+        let py = Python::assume_attached();
+        ffi::PyObject_GC_UnTrack(object.cast());
+        let held = Borrowed::from_ptr(py, object).cast_unchecked::<T>().get().take_out(py);
+        if !T::spare().keep(py, object) {
+            let class = ffi::Py_TYPE(object);
+            ffi::PyObject_GC_Del(object.cast());
+            ffi::Py_DECREF(class.cast());
+        }
+        drop(held);
+    }
+}

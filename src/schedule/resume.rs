@@ -1,0 +1,131 @@
+//! A task that is ready, as a loop takes it that is not one of asyncio's: something to call.
+//!
+//! asyncio gives its loops a function bound to the task, and a future to call it with. Such a function
+//! costs as much as all the rest of the way, so a loop that has no use for them gets an object that
+//! does the same without arguments, of memory that is kept. Whoever looks at it sees the function.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use pyo3::{PyTraverseError, PyVisit};
+
+use super::ready::Ready;
+use crate::ffi::{self, Call, Collected, Enough, Kept, SharedField, Spare, Visit};
+use crate::future::Future;
+use crate::task::Task;
+
+/// Goes on with a task.
+#[pyclass(module = "aioxide._core", frozen, immutable_type)]
+pub(crate) struct Resume {
+    task: SharedField<Task>,
+    /// What the task has awaited, if that is why it goes on.
+    awaited: SharedField<Future>,
+}
+
+/// Called when the module is made.
+pub(super) fn prepare(py: Python<'_>) {
+    ffi::install_keeping::<Resume>(py);
+    ffi::install_traverse::<Resume>(py);
+    ffi::install_call::<Resume>(py);
+}
+
+impl Resume {
+    /// What to call for the loop to run what is ready; None for what is not about a task, and where a
+    /// loop is asyncio's own in some way: such a loop knows what is called.
+    pub(super) fn with<'py>(
+        ready: &Ready,
+        event_loop: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, Self>>> {
+        let py = event_loop.py();
+        let held = match ready {
+            Ready::Step(task) => (task.bind(py).clone(), None),
+            Ready::Wakeup(task, awaited) => {
+                (task.bind(py).clone(), Some(awaited.bind(py).clone()))
+            }
+            Ready::Call { .. } | Ready::Native(..) => return Ok(None),
+        };
+        let run_once = ffi::member_of(event_loop.get_type_ptr(), intern!(py, "_run_once"));
+        if run_once.is_some() { Ok(None) } else { ffi::renew(py, held).map(Some) }
+    }
+
+    /// The function that asyncio would have in its place.
+    fn function<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self.task.bound(py) {
+            None => Ok(py.None().into_bound(py)), // the collector was here
+            Some(task) if self.awaited.is_some(py) => Task::wakeup_function(&task),
+            Some(task) => Task::step_function(&task),
+        }
+    }
+}
+
+impl Kept for Resume {
+    type Held<'py> = (Bound<'py, Task>, Option<Bound<'py, Future>>);
+
+    fn spare() -> &'static Spare {
+        static SPARE: Spare = Spare::new();
+        &SPARE
+    }
+
+    fn empty() -> Self {
+        Self { task: SharedField::new(None), awaited: SharedField::new(None) }
+    }
+
+    fn fill(&self, (task, awaited): Self::Held<'_>) {
+        let py = task.py();
+        drop((self.task.exchange(py, Some(task)), self.awaited.exchange(py, awaited)));
+    }
+
+    fn take_out(&self, py: Python<'_>) -> impl Sized {
+        let task = self.task.take(py).map(|task| task.into_bound(py));
+        (self.awaited.take(py).map(|awaited| awaited.into_bound(py)), task)
+    }
+}
+
+impl Call for Resume {
+    fn call(this: &Bound<'_, Self>) -> PyResult<()> {
+        let py = this.py();
+        let Some(task) = this.get().task.bound(py) else { return Ok(()) };
+        match this.get().awaited.bound(py) {
+            Some(awaited) => Task::wakeup(&task, &awaited),
+            None => Task::step(&task),
+        }
+    }
+}
+
+#[pymethods]
+impl Resume {
+    // Here for the class to have one; `ffi::install_call` puts what is run in its place.
+    fn __call__(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::call(slf)
+    }
+
+    fn __getattr__<'py>(
+        &self,
+        py: Python<'py>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.function(py)?.getattr(name)
+    }
+
+    fn __repr__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        self.function(py)?.repr()
+    }
+
+    // Here for the class to take part in the collection of garbage; `ffi::install_traverse` puts what
+    // is run in its place.
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
+    fn __traverse__(&self, _visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        Ok(())
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        drop(self.take_out(py));
+    }
+}
+
+impl Collected for Resume {
+    fn show(this: Borrowed<'_, '_, Self>, visit: &Visit) -> Result<(), Enough> {
+        this.get().task.traverse(visit)?;
+        this.get().awaited.traverse(visit)
+    }
+}
