@@ -5,7 +5,7 @@ use std::ptr;
 use pyo3::PyClass;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyString, PyType};
 
 unsafe extern "C" {
     /// As `type.__getattribute__` looks, without binding; PyO3 does not declare it.
@@ -32,6 +32,13 @@ unsafe extern "C" {
 pub(crate) fn version_of(class: *mut ffi::PyTypeObject) -> u32 {
     // SAFETY: the caller got the pointer from an object or a type that is alive.
     unsafe { (*class).tp_version_tag }
+}
+
+/// Whether nobody can give the class other members than it has.
+pub(crate) fn never_changes(class: &Bound<'_, PyType>) -> bool {
+    // SAFETY: attached; only the flags are looked at.
+    let flags = unsafe { ffi::PyType_GetFlags(class.as_type_ptr()) };
+    flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 || flags & ffi::Py_TPFLAGS_IMMUTABLETYPE != 0
 }
 
 /// What the class or one of its bases has under this name.

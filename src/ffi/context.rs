@@ -39,15 +39,20 @@ impl<'py> EnteredContext<'py> {
     /// # Errors
     /// `RuntimeError` when the context is entered already, `TypeError` when it is none.
     pub(crate) fn enter(context: Bound<'py, PyAny>) -> PyResult<Self> {
-        // SAFETY: attached; anything but a context is refused with an exception.
-        match unsafe { ffi::PyContext_Enter(context.as_ptr()) } {
-            0 => Ok(Self { context: Some(context) }),
-            _ => Err(PyErr::fetch(context.py())),
-        }
+        enter(&context)?;
+        Ok(Self { context: Some(context) })
     }
 
     pub(crate) fn exit(mut self) -> PyResult<()> {
         self.context.take().map_or(Ok(()), |context| leave(&context))
+    }
+}
+
+fn enter(context: &Bound<'_, PyAny>) -> PyResult<()> {
+    // SAFETY: attached; anything but a context is refused with an exception.
+    match unsafe { ffi::PyContext_Enter(context.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(PyErr::fetch(context.py())),
     }
 }
 
@@ -64,6 +69,35 @@ impl Drop for EnteredContext<'_> {
     fn drop(&mut self) {
         if let Some(context) = self.context.take()
             && let Err(error) = leave(&context)
+        {
+            unraisable(error, &context);
+        }
+    }
+}
+
+/// A context that is left for a while by what runs in it, until it is entered again or dropped.
+pub(crate) struct LeftContext<'py> {
+    context: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> LeftContext<'py> {
+    /// # Errors
+    /// `RuntimeError` when it is not the current context, `TypeError` when it is none.
+    pub(crate) fn leave(context: Bound<'py, PyAny>) -> PyResult<Self> {
+        leave(&context)?;
+        Ok(Self { context: Some(context) })
+    }
+
+    pub(crate) fn enter_again(mut self) -> PyResult<()> {
+        self.context.take().map_or(Ok(()), |context| enter(&context))
+    }
+}
+
+impl Drop for LeftContext<'_> {
+    /// Only reached when a panic passes by.
+    fn drop(&mut self) {
+        if let Some(context) = self.context.take()
+            && let Err(error) = enter(&context)
         {
             unraisable(error, &context);
         }

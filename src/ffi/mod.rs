@@ -59,12 +59,14 @@ pub(crate) use self::{
         call, call_method, call_method_in_context, call_method_or_take_raised, call_with,
         compares_by_identity, same_or_equal,
     },
-    class::{attribute_of, is_unshared, member_of, method_of, track, untrack, version_of},
+    class::{
+        attribute_of, is_unshared, member_of, method_of, never_changes, track, untrack, version_of,
+    },
     construct::{
         Arguments, Construct, Signature, blank, construct, initialiser_of, install_allocation,
         install_constructor, name_without_module,
     },
-    context::{is_context, new_context},
+    context::{LeftContext, is_context, new_context},
     coroutine::{Progress, is_generator, is_native_coroutine, send, throw},
     dealloc::{Lifecycle, OriginalDealloc, install_lifecycle, is_collected},
     error::{

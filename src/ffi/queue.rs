@@ -12,6 +12,7 @@ pub(crate) struct DequeClass {
     class: *mut ffi::PyTypeObject,
     append: ffi::PyCFunction,
     append_left: ffi::PyCFunction,
+    pop: ffi::PyCFunction,
     pop_left: ffi::PyCFunction,
     item: ffi::ssizeargfunc,
 }
@@ -35,6 +36,7 @@ impl DequeClass {
                 class,
                 append: function(class, c"append", ffi::METH_O)?,
                 append_left: function(class, c"appendleft", ffi::METH_O)?,
+                pop: function(class, c"pop", ffi::METH_NOARGS)?,
                 pop_left: function(class, c"popleft", ffi::METH_NOARGS)?,
                 item: item.ok_or_else(|| PyImportError::new_err("deque has no items"))?,
             })
@@ -92,6 +94,10 @@ impl<'py> Deque<'py> {
         self.deque.as_ptr() as usize
     }
 
+    pub(crate) fn as_any(&self) -> &Bound<'py, PyAny> {
+        &self.deque
+    }
+
     pub(crate) fn len(&self) -> usize {
         // SAFETY: a deque is an object of variable size, which is how many entries it has.
         unsafe { ffi::Py_SIZE(self.deque.as_ptr()).cast_unsigned() }
@@ -103,6 +109,12 @@ impl<'py> Deque<'py> {
 
     pub(crate) fn append_left(&self, entry: &Bound<'_, PyAny>) -> PyResult<()> {
         self.call(self.class.append_left, entry.as_ptr()).map(drop)
+    }
+
+    /// # Errors
+    /// `IndexError` when it is empty.
+    pub(crate) fn pop(&self) -> PyResult<Bound<'py, PyAny>> {
+        self.call(self.class.pop, std::ptr::null_mut())
     }
 
     /// # Errors

@@ -77,10 +77,7 @@ pub(crate) fn install_keeping<T: Kept>(py: Python<'_>) {
 }
 
 /// An object of `T`, maybe one that was kept.
-pub(crate) fn renew<'py, T: Kept>(
-    py: Python<'py>,
-    held: T::Held<'py>,
-) -> PyResult<Bound<'py, T>> {
+pub(crate) fn renew<'py, T: Kept>(py: Python<'py>, held: T::Held<'py>) -> PyResult<Bound<'py, T>> {
     let object = match T::spare().take(py) {
         None => Bound::new(py, T::empty())?,
         // SAFETY: attached; what was kept is an object of `T` that holds nothing.

@@ -4,12 +4,16 @@
 //! every asyncio loop has: stock, uvloop, rloop or a stranger's (rule 7). The stock loops are known
 //! exactly (`stock.rs`): what their `call_soon()` does, when nobody has changed it, is to append to a
 //! queue. There, what becomes ready one after the other shares one entry of the queue (`batch.rs`).
-//! A loop that has nothing of asyncio's is given tasks to call as cheaply as can be (`resume.rs`).
+//! A loop that has nothing of asyncio's is given tasks to call as cheaply as can be (`resume.rs`), and
+//! uvloop several at once where that makes no difference (`several.rs`).
 
 mod batch;
+mod known;
 mod ready;
 mod resume;
+mod several;
 mod stock;
+mod uvloop;
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -24,6 +28,7 @@ use crate::ffi;
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     batch::prepare(py);
     resume::prepare(py);
+    several::prepare(py);
     stock::look_up(py)
 }
 
@@ -31,19 +36,24 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
 pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {
     let py = event_loop.py();
     let context = ready.context(py)?;
+    let mut ready = ready;
     // Whatever else was given as a context has a `run()` of its own.
-    if ffi::is_context(&context)
-        && let Some(queue) = stock::queue_to_append_to(event_loop)?
-    {
-        return batch::push(&queue, event_loop, ready);
+    if ffi::is_context(&context) {
+        if let Some(queue) = stock::queue_to_append_to(event_loop)? {
+            return batch::push(&queue, event_loop, ready);
+        }
+        match several::join(event_loop, ready)? {
+            None => return Ok(()),
+            Some(alone) => ready = alone,
+        }
     }
     if let Some(resume) = Resume::with(&ready, event_loop)? {
-        return call_soon(event_loop, resume.as_any(), &context);
+        return call_soon(event_loop, resume.as_any(), &context).map(drop);
     }
     let callback = ready.callback(py)?;
     match ready.argument(py) {
         Some(argument) => call_soon_with(event_loop, &callback, argument, &context),
-        None => call_soon(event_loop, &callback, &context),
+        None => call_soon(event_loop, &callback, &context).map(drop),
     }
 }
 
@@ -57,9 +67,9 @@ fn call_soon<'py>(
     event_loop: &Bound<'py, PyAny>,
     callback: &Bound<'py, PyAny>,
     context: &Bound<'py, PyAny>,
-) -> PyResult<()> {
+) -> PyResult<Bound<'py, PyAny>> {
     let name = intern!(event_loop.py(), "call_soon");
-    ffi::call_method_in_context(name, &[event_loop, callback], context).map(drop)
+    ffi::call_method_in_context(name, &[event_loop, callback], context)
 }
 
 /// `loop.call_soon(callback, argument, context=context)`

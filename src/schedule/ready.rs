@@ -39,6 +39,11 @@ impl Ready {
         }
     }
 
+    /// Whether this is the step of a task.
+    pub(super) fn is_of_task(&self) -> bool {
+        matches!(self, Self::Step(_) | Self::Wakeup(..))
+    }
+
     /// The function that stands for it, as a loop is given it and asyncio's log shows it.
     pub(super) fn callback<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self {

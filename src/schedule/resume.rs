@@ -10,6 +10,7 @@ use pyo3::types::PyString;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::ready::Ready;
+use super::several::Turn;
 use crate::ffi::{self, Call, Collected, Enough, Kept, SharedField, Spare, Visit};
 use crate::future::Future;
 use crate::task::Task;
@@ -39,9 +40,7 @@ impl Resume {
         let py = event_loop.py();
         let held = match ready {
             Ready::Step(task) => (task.bind(py).clone(), None),
-            Ready::Wakeup(task, awaited) => {
-                (task.bind(py).clone(), Some(awaited.bind(py).clone()))
-            }
+            Ready::Wakeup(task, awaited) => (task.bind(py).clone(), Some(awaited.bind(py).clone())),
             Ready::Call { .. } | Ready::Native(..) => return Ok(None),
         };
         let run_once = ffi::member_of(event_loop.get_type_ptr(), intern!(py, "_run_once"));
@@ -85,6 +84,7 @@ impl Call for Resume {
     fn call(this: &Bound<'_, Self>) -> PyResult<()> {
         let py = this.py();
         let Some(task) = this.get().task.bound(py) else { return Ok(()) };
+        let _turn = Turn::begin(&Task::ready_loop(&task)?, true);
         match this.get().awaited.bound(py) {
             Some(awaited) => Task::wakeup(&task, &awaited),
             None => Task::step(&task),

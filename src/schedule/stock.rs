@@ -2,17 +2,16 @@
 //! keep to themselves (rule 7).
 //!
 //! A loop is known when it is of exactly a stock class and nobody has put something else in the
-//! place of the methods that are gone around, neither on the class nor on the loop. Classes tell by
-//! their version whether they were changed since they were looked at.
+//! place of the methods that are gone around, neither on the class nor on the loop (`known.rs`).
 
 use once_cell::sync::OnceCell;
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PyString, PyType};
 
 use super::batch;
-use crate::ffi::{self, Deque, DequeClass, Field};
+use super::known::KnownClass;
+use crate::ffi::{self, Deque, DequeClass};
 
 /// What is gone around on a loop.
 const METHODS: [&str; 4] = ["call_soon", "_call_soon", "_run_once", "get_debug"];
@@ -64,56 +63,6 @@ impl Stock {
     }
 }
 
-/// A class, and some of its methods as they were at first.
-struct KnownClass {
-    class: Py<PyType>,
-    methods: Vec<(Py<PyString>, Py<PyAny>)>,
-    /// The version at which the methods were last seen to be those; 0 is none.
-    version: Field<u32>,
-}
-
-impl KnownClass {
-    fn new(class: &Bound<'_, PyType>, names: &[&str]) -> PyResult<Self> {
-        let py = class.py();
-        let methods = names.iter().map(|name| {
-            let name = PyString::intern(py, name);
-            let method = ffi::member_of(class.as_type_ptr(), &name)
-                .ok_or_else(|| PyRuntimeError::new_err(format!("{class} has no {name}")))?;
-            Ok((name.unbind(), method.unbind()))
-        });
-        Ok(Self {
-            methods: methods.collect::<PyResult<_>>()?,
-            class: class.clone().unbind(),
-            version: Field::new(0),
-        })
-    }
-
-    fn is_class_of(&self, object: &Bound<'_, PyAny>) -> bool {
-        object.get_type_ptr().cast() == self.class.as_ptr()
-    }
-
-    /// Whether the methods of the class are what they were.
-    fn is_unchanged(&self, py: Python<'_>) -> bool {
-        let class = self.class.bind(py).as_type_ptr();
-        let version = ffi::version_of(class);
-        if version != 0 && version == self.version.get(py) {
-            return true;
-        }
-        let unchanged = self.methods.iter().all(|(name, method)| {
-            ffi::member_of(class, name.bind(py)).is_some_and(|found| found.is(method))
-        });
-        // Looking gave the class a version, if it can have one.
-        self.version.set(py, if unchanged { ffi::version_of(class) } else { 0 });
-        unchanged
-    }
-
-    /// Whether a call of this method on the object runs what the class had at first.
-    fn has_method(&self, object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<bool> {
-        let method = ffi::method_of(object, name)?;
-        Ok(self.methods.iter().any(|(known, first)| known.is(name) && first.is(&method)))
-    }
-}
-
 fn stock() -> &'static Stock {
     STOCK.get().expect("filled when the module is made")
 }
@@ -128,10 +77,14 @@ pub(super) fn is_in_debug_mode(event_loop: &Bound<'_, PyAny>) -> bool {
     !is_false(event_loop, intern!(event_loop.py(), "_debug"))
 }
 
+/// The object as a queue, if it is of the class that loops have theirs of.
+pub(super) fn as_queue(object: Bound<'_, PyAny>) -> Option<Deque<'_>> {
+    stock().deque.cast(object)
+}
+
 /// What is ready on a stock loop; None if somebody has given it another kind of queue.
 pub(super) fn ready_queue<'py>(event_loop: &Bound<'py, PyAny>) -> Option<Deque<'py>> {
-    let queue = ffi::attribute_of(event_loop, intern!(event_loop.py(), "_ready"))?;
-    stock().deque.cast(queue)
+    as_queue(ffi::attribute_of(event_loop, intern!(event_loop.py(), "_ready"))?)
 }
 
 /// The queue at an address.
