@@ -11,7 +11,7 @@
 //! Both ways to initialise read their arguments by one [`Signature`].
 
 use std::ffi::CStr;
-use std::{ptr, slice};
+use std::{iter, ptr, slice};
 
 use pyo3::PyClass;
 use pyo3::exceptions::PyTypeError;
@@ -24,6 +24,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::error::catch_panic;
 use super::fault;
+use super::field::Field;
 
 /// No signature of ours is longer.
 const MOST_PARAMETERS: usize = 5;
@@ -37,6 +38,14 @@ pub(crate) struct Signature {
     positional: usize,
     /// The names as Python strings; a keyword at a call is the same object nearly always.
     interned: PyOnceLock<Vec<Py<PyString>>>,
+    /// The keywords of the last call: whoever calls again does so with the same tuple.
+    last: Field<Option<Keywords>>,
+}
+
+/// The keywords of a call, and the parameters that they are for.
+struct Keywords {
+    names: Py<PyTuple>,
+    places: [u8; MOST_PARAMETERS],
 }
 
 /// The arguments do not fit the parameters.
@@ -45,7 +54,7 @@ pub(crate) struct Mismatch;
 impl Signature {
     pub(crate) const fn new(positional: usize, names: &'static [&'static str]) -> Self {
         assert!(names.len() <= MOST_PARAMETERS);
-        Self { names, positional, interned: PyOnceLock::new() }
+        Self { names, positional, interned: PyOnceLock::new(), last: Field::new(None) }
     }
 
     /// Reads the arguments as `__init__(self, *args, **kwargs)` gets them.
@@ -63,6 +72,36 @@ impl Signature {
         positional: impl Iterator<Item = Bound<'py, PyAny>>,
         keywords: impl Iterator<Item = (Bound<'py, PyAny>, Bound<'py, PyAny>)>,
     ) -> Result<Arguments<'py>, Mismatch> {
+        let mut arguments = self.assign_positional(positional)?;
+        for (name, value) in keywords {
+            let place = &mut arguments[self.place_of(py, &name).ok_or(Mismatch)?];
+            if place.replace(value).is_some() {
+                return Err(Mismatch);
+            }
+        }
+        self.if_complete(arguments)
+    }
+
+    /// As `assign`, for values of which the names are in a tuple.
+    fn assign_named<'py>(
+        &self,
+        positional: impl Iterator<Item = Bound<'py, PyAny>>,
+        names: &Bound<'py, PyTuple>,
+        values: impl Iterator<Item = Bound<'py, PyAny>>,
+    ) -> Result<Arguments<'py>, Mismatch> {
+        let mut arguments = self.assign_positional(positional)?;
+        for (place, value) in self.places_of(names)?.into_iter().zip(values) {
+            if arguments[usize::from(place)].replace(value).is_some() {
+                return Err(Mismatch);
+            }
+        }
+        self.if_complete(arguments)
+    }
+
+    fn assign_positional<'py>(
+        &self,
+        positional: impl Iterator<Item = Bound<'py, PyAny>>,
+    ) -> Result<Arguments<'py>, Mismatch> {
         let mut arguments = Arguments::default();
         for (index, value) in positional.enumerate() {
             if index >= self.positional {
@@ -70,14 +109,33 @@ impl Signature {
             }
             arguments[index] = Some(value);
         }
-        for (name, value) in keywords {
-            let place = &mut arguments[self.place_of(py, &name).ok_or(Mismatch)?];
-            if place.replace(value).is_some() {
-                return Err(Mismatch);
-            }
-        }
+        Ok(arguments)
+    }
+
+    fn if_complete<'py>(&self, arguments: Arguments<'py>) -> Result<Arguments<'py>, Mismatch> {
         let complete = arguments[..self.positional].iter().all(Option::is_some);
         if complete { Ok(arguments) } else { Err(Mismatch) }
+    }
+
+    /// The parameter for each of the names, in their order; what is behind them means nothing.
+    fn places_of(&self, names: &Bound<'_, PyTuple>) -> Result<[u8; MOST_PARAMETERS], Mismatch> {
+        let py = names.py();
+        if let Some(places) = self.last.look(py, |last| {
+            last.as_ref().filter(|last| last.names.is(names)).map(|last| last.places)
+        }) {
+            return Ok(places);
+        }
+        let mut places = [0; MOST_PARAMETERS];
+        if names.len() > MOST_PARAMETERS {
+            return Err(Mismatch);
+        }
+        for (place, name) in places.iter_mut().zip(names) {
+            let found = self.place_of(py, &name).ok_or(Mismatch)?;
+            *place = u8::try_from(found).map_err(|_| Mismatch)?;
+        }
+        let keywords = Keywords { names: names.clone().unbind(), places };
+        drop(self.last.replace(py, Some(keywords)));
+        Ok(places)
     }
 
     fn place_of(&self, py: Python<'_>, name: &Bound<'_, PyAny>) -> Option<usize> {
@@ -276,18 +334,19 @@ unsafe fn make<'py, T: Construct>(
 ) -> PyResult<Bound<'py, T>> {
     // SAFETY: the caller vouches for the pointers.
     let bound = |value: &*mut ffi::PyObject| unsafe { Bound::from_borrowed_ptr(py, *value) };
-    let names = || names.into_iter().flat_map(PyTupleMethods::iter);
-    let read = T::signature().assign(
-        py,
-        positional.iter().map(bound),
-        names().zip(keywords.iter().map(bound)),
-    );
+    let signature = T::signature();
+    let read = match names {
+        None => signature.assign(py, positional.iter().map(bound), iter::empty()),
+        Some(names) => {
+            signature.assign_named(positional.iter().map(bound), names, keywords.iter().map(bound))
+        }
+    };
     if let Ok(arguments) = read {
         return construct(py, arguments);
     }
     let args = PyTuple::new(py, positional.iter().map(bound))?;
     let kwargs = PyDict::new(py);
-    for (name, value) in names().zip(keywords.iter().map(bound)) {
+    for (name, value) in names.into_iter().flatten().zip(keywords.iter().map(bound)) {
         kwargs.set_item(name, value)?;
     }
     Err(builtin_complaint(T::builtin(py), &args, Some(&kwargs)))

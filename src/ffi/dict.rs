@@ -46,10 +46,10 @@ impl<'a, 'py> Entry<'a, 'py> {
         // with or without an exception set.
         let value =
             unsafe { _PyDict_GetItem_KnownHash(self.dict.as_ptr(), self.key.as_ptr(), self.hash) };
-        if !value.is_null() {
-            return Ok(Some(value));
+        if value.is_null() && PyErr::occurred(self.key.py()) {
+            return Err(PyErr::fetch(self.key.py()));
         }
-        PyErr::take(self.key.py()).map_or(Ok(None), Err)
+        Ok((!value.is_null()).then_some(value))
     }
 
     /// The value; None if there is none.

@@ -1,6 +1,7 @@
 //! Interior mutability for the fields of Python objects.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 
 use pyo3::prelude::*;
 
@@ -39,6 +40,13 @@ impl<T> Field<T> {
         T: Default,
     {
         self.replace(py, T::default())
+    }
+
+    /// What `look` makes of the value. It must run no Python code.
+    pub(crate) fn look<R>(&self, _py: Python<'_>, look: impl FnOnce(&T) -> R) -> R {
+        // SAFETY: attached; nothing replaces the value while the reference lives, as only Python code
+        // could.
+        look(unsafe { &*self.0.as_ptr() })
     }
 
     /// Changes the value. Should `change` get back here, it finds the default in its place.
@@ -86,6 +94,45 @@ impl<T> Field<Option<T>> {
     pub(crate) fn is_some(&self, _py: Python<'_>) -> bool {
         // SAFETY: the reference is gone with this expression, which changes nothing.
         unsafe { &*self.0.as_ptr() }.is_some()
+    }
+}
+
+/// A queue in a field: what goes in and out is moved, nothing is dropped and no code runs.
+impl<T> Field<VecDeque<T>> {
+    #[allow(clippy::mut_from_ref)] // for the functions below only
+    fn inside(&self, _py: Python<'_>) -> &mut VecDeque<T> {
+        // SAFETY: attached. The reference is gone when one of the functions below has moved a value,
+        // which runs no Python code, so nobody else has one meanwhile.
+        unsafe { &mut *self.0.as_ptr() }
+    }
+
+    pub(crate) fn push_back(&self, py: Python<'_>, value: T) {
+        self.inside(py).push_back(value);
+    }
+
+    #[cfg_attr(feature = "fault-injection", track_caller)]
+    pub(crate) fn pop_front(&self, py: Python<'_>) -> Option<T> {
+        fault::point();
+        self.inside(py).pop_front()
+    }
+
+    #[cfg_attr(feature = "fault-injection", track_caller)]
+    pub(crate) fn pop_back(&self, py: Python<'_>) -> Option<T> {
+        fault::point();
+        self.inside(py).pop_back()
+    }
+
+    /// Gives back memory for more than `most` values.
+    pub(crate) fn shrink_to(&self, py: Python<'_>, most: usize) {
+        if self.inside(py).capacity() > most {
+            self.inside(py).shrink_to(most);
+        }
+    }
+
+    #[cfg_attr(feature = "fault-injection", track_caller)]
+    pub(crate) fn len(&self, py: Python<'_>) -> usize {
+        fault::point();
+        self.inside(py).len()
     }
 }
 

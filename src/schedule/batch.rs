@@ -86,11 +86,11 @@ pub(super) fn push(queue: &Deque<'_>, event_loop: &Bound<'_, PyAny>, ready: Read
         && last.get().serial.get(py) == running.next
         && !last.get().cancelled.get(py)
     {
-        last.get().add(py, ready);
+        last.get().work.push_back(py, ready);
         return Ok(());
     }
     let batch = Batch::begin(event_loop)?;
-    batch.get().add(py, ready);
+    batch.get().work.push_back(py, ready);
     queue.append(batch.as_any())?;
     if in_a_pass {
         RUNNING.set(Running { next: batch.get().serial.get(py), ..running });
@@ -148,12 +148,13 @@ impl Batch {
         if is_kept_already
             || batch.cancelled.get(py)
             || batch.shown.is_some(py)
-            || batch.len(py) > 0
+            || batch.work.len(py) > 0
         {
             return;
         }
         batch.serial.set(py, 0);
         batch.event_loop.clear(py);
+        batch.work.shrink_to(py, MOST_SPARE_ENTRIES);
         // Not while it holds nothing: and with what it will hold it is a new object to the collector.
         ffi::untrack(this);
         SPARE.alter(py, |spare| {
@@ -163,26 +164,10 @@ impl Batch {
         });
     }
 
-    fn add(&self, py: Python<'_>, ready: Ready) {
-        // Not by `alter`, which is a point: what is ready would be lost.
-        let mut work = self.work.take(py);
-        work.push_back(ready);
-        drop(self.work.replace(py, work)); // empty: nothing ran since `take`
-    }
-
     /// The next piece of work, and how many are left.
     fn next(&self, py: Python<'_>) -> Option<(Ready, usize)> {
-        self.work.alter(py, |work| {
-            let ready = work.pop_front()?;
-            if work.is_empty() && work.capacity() > MOST_SPARE_ENTRIES {
-                *work = VecDeque::new();
-            }
-            Some((ready, work.len()))
-        })
-    }
-
-    fn len(&self, py: Python<'_>) -> usize {
-        self.work.alter(py, |work| work.len())
+        let ready = self.work.pop_front(py)?;
+        Some((ready, self.work.len(py)))
     }
 
     /// The first piece of work, to look at.
@@ -263,7 +248,7 @@ impl Batch {
         let py = this.py();
         let batch = this.get();
         let is_in_front = || queue.first().is_some_and(|first| first.is(this));
-        let several = batch.len(py) > 1;
+        let several = batch.work.len(py) > 1;
         if several {
             queue.append_left(this.as_any())?;
         }
@@ -331,10 +316,10 @@ impl Batch {
         queue: &Deque<'_>,
     ) -> PyResult<()> {
         let py = event_loop.py();
-        for _ in 0..self.len(py) {
+        for _ in 0..self.work.len(py) {
             let single = Self::begin(event_loop)?;
-            let Some(ready) = self.work.alter(py, VecDeque::pop_back) else { break };
-            single.get().add(py, ready);
+            let Some(ready) = self.work.pop_back(py) else { break };
+            single.get().work.push_back(py, ready);
             queue.append_left(single.as_any())?;
         }
         Ok(())
@@ -348,7 +333,7 @@ impl Batch {
             panic.write_unraisable(py, Some(this.as_any())); // all of it was run
             return Ok(());
         };
-        let left = this.get().len(py) > 0;
+        let left = this.get().work.len(py) > 0;
         let queue = stock::ready_queue(&event_loop);
         if let Some(queue) = &queue
             && left

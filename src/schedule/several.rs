@@ -14,9 +14,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::call_soon;
 use super::ready::Ready;
-use super::uvloop;
+use super::{call_soon, stock, uvloop};
 use crate::ffi::{
     self, Call, Collected, Enough, Field, Kept, LeftContext, SharedField, Spare, Visit,
 };
@@ -36,8 +35,15 @@ pub(super) struct Turn {
     event_loop: usize,
     /// Whether the next task that becomes ready goes to the loop by itself.
     alone: bool,
-    /// What was begun for those behind it, with the handle that uvloop has for it.
-    begun: Option<(Py<Several>, Py<PyAny>)>,
+    /// What was begun for those behind it.
+    begun: Option<Begun>,
+}
+
+struct Begun {
+    several: Py<Several>,
+    /// What uvloop has for it, and where, once that was looked for.
+    handle: Py<PyAny>,
+    queue: Option<Py<PyAny>>,
 }
 
 thread_local! {
@@ -60,10 +66,8 @@ pub(super) fn join(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<Opti
     if Turn::wants_alone(event_loop) || !ready.is_of_task() || !uvloop::only_appends(event_loop)? {
         return Ok(Some(ready));
     }
-    if let Some((several, handle)) = Turn::begun(py)
-        && uvloop::queue_ending_with(event_loop, &handle)?.is_some()
-    {
-        several.get().add(py, ready);
+    if let Some(several) = Turn::last_in_queue(event_loop)? {
+        several.get().work.push_back(py, ready);
         return Ok(None);
     }
     let several = Several::new(event_loop, VecDeque::from([ready]))?;
@@ -86,15 +90,28 @@ impl Turn {
         })
     }
 
-    fn begun(py: Python<'_>) -> Option<(Bound<'_, Several>, Bound<'_, PyAny>)> {
-        TURN.with_borrow(|turn| {
-            let (several, handle) = turn.begun.as_ref()?;
-            Some((several.bind(py).clone(), handle.bind(py).clone()))
-        })
+    /// What was begun, if it is still the last entry of the loop's queue.
+    fn last_in_queue<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Several>>> {
+        let py = event_loop.py();
+        let known = TURN.with_borrow(|turn| {
+            turn.begun.as_ref().map(|begun| {
+                let queue = begun.queue.as_ref().map(|queue| queue.bind(py).clone());
+                (begun.several.bind(py).clone(), begun.handle.bind(py).clone(), queue)
+            })
+        });
+        let Some((several, handle, queue)) = known else { return Ok(None) };
+        if let Some(queue) = queue.and_then(stock::as_queue) {
+            return Ok(queue.last().is_some_and(|last| last.is(&handle)).then_some(several));
+        }
+        let Some(queue) = uvloop::queue_ending_with(event_loop, &handle)? else { return Ok(None) };
+        let queue = queue.as_any().clone().unbind();
+        TURN.with_borrow_mut(|turn| turn.begun.as_mut().map(|begun| begun.queue = Some(queue)));
+        Ok(Some(several))
     }
 
     fn has_begun(several: Bound<'_, Several>, handle: Bound<'_, PyAny>) {
-        let begun = Some((several.unbind(), handle.unbind()));
+        let (several, handle) = (several.unbind(), handle.unbind());
+        let begun = Some(Begun { several, handle, queue: None });
         drop(TURN.with_borrow_mut(|turn| std::mem::replace(&mut turn.begun, begun)));
     }
 }
@@ -127,21 +144,14 @@ impl Several {
         call_soon(&event_loop, this.as_any(), &context)
     }
 
-    fn add(&self, py: Python<'_>, ready: Ready) {
-        // Not by `alter`, which is a point: what is ready would be lost.
-        let mut work = self.work.take(py);
-        work.push_back(ready);
-        drop(self.work.replace(py, work)); // empty: nothing ran since `take`
-    }
-
     /// Runs every piece of work, in order. What is left when the loop is to be left stays in front of
     /// everything else, also after a panic, which the loop is told of.
     fn run(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = event_loop.py();
-        let alone = self.work.alter(py, |work| work.len()) == 1;
+        let alone = self.work.len(py) == 1;
         let turn = Turn::begin(event_loop, alone);
         let outcome = ffi::catch_panic(|| {
-            while let Some(ready) = self.work.alter(py, VecDeque::pop_front) {
+            while let Some(ready) = self.work.pop_front(py) {
                 ready.run(event_loop)?;
             }
             Ok(())

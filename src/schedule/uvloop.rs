@@ -17,7 +17,12 @@ use crate::asyncio::asyncio;
 use crate::ffi::{self, Deque};
 
 /// The class, once it was seen; None if it is not what is known here.
-static LOOP: OnceCell<Option<KnownClass>> = OnceCell::new();
+static LOOP: OnceCell<Option<Loop>> = OnceCell::new();
+
+struct Loop {
+    class: KnownClass,
+    get_debug: Py<PyAny>,
+}
 
 thread_local! {
     /// The queue that was found last.
@@ -28,26 +33,38 @@ thread_local! {
 /// loop is uvloop's, nobody has changed that method, and it is not in debug mode.
 pub(super) fn only_appends(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = event_loop.py();
-    let Some(class) = known_class(py)?.filter(|class| class.is_class_of(event_loop)) else {
+    let Some(known) = known(py)?.filter(|known| known.class.is_class_of(event_loop)) else {
         return Ok(false);
     };
-    let (call_soon, get_debug) = (intern!(py, "call_soon"), intern!(py, "get_debug"));
-    Ok(class.is_unchanged(py)
-        && class.has_method(event_loop, call_soon)?
-        && class.has_method(event_loop, get_debug)?
-        && !ffi::call_method(get_debug, &[event_loop])?.is_truthy()?)
+    if !known.class.is_unchanged(py) {
+        return Ok(false);
+    }
+    let own = ffi::own_attributes(event_loop)?;
+    if !own.is_empty()
+        && (own.contains(intern!(py, "call_soon"))? || own.contains(intern!(py, "get_debug"))?)
+    {
+        return Ok(false);
+    }
+    Ok(!ffi::call(known.get_debug.bind(py), &[event_loop])?.is_truthy()?)
 }
 
-fn known_class(py: Python<'_>) -> PyResult<Option<&'static KnownClass>> {
+fn known(py: Python<'_>) -> PyResult<Option<&'static Loop>> {
     if LOOP.get().is_none() {
         let modules = py.import("sys")?.getattr("modules")?;
         let package = modules.call_method1("get", ("uvloop",))?;
         let Some(class) = package.getattr_opt("Loop")? else { return Ok(None) };
         let found = class.cast_into::<PyType>().ok().filter(is_plain);
-        let known = found.map(|class| KnownClass::new(&class, &["call_soon", "get_debug"]));
-        let _ = LOOP.set(known.transpose()?);
+        let known = found.map(|class| Loop::new(&class)).transpose()?;
+        let _ = LOOP.set(known);
     }
     Ok(LOOP.get().and_then(Option::as_ref))
+}
+
+impl Loop {
+    fn new(class: &Bound<'_, PyType>) -> PyResult<Self> {
+        let get_debug = class.getattr(intern!(class.py(), "get_debug"))?.unbind();
+        Ok(Self { class: KnownClass::new(class, &["call_soon", "get_debug"])?, get_debug })
+    }
 }
 
 /// Whether the class has its methods from one that is written in C and never changes.
