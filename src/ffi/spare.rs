@@ -21,6 +21,9 @@ pub(crate) trait Kept: PyClass<Frozen = True, BaseType = PyAny> + Sync {
     /// What an object holds.
     type Held<'py>;
 
+    /// Whether what is taken out has any `Py` in it: those have to see that the thread is attached.
+    const HOLDS_UNBOUND: bool = false;
+
     fn spare() -> &'static Spare;
 
     /// What holds nothing.
@@ -103,6 +106,10 @@ unsafe extern "C" fn dealloc<T: Kept>(object: *mut ffi::PyObject) {
             ffi::PyObject_GC_Del(object.cast());
             ffi::Py_DECREF(class.cast());
         }
-        drop(held);
+        if T::HOLDS_UNBOUND {
+            Python::attach_unchecked(|_| drop(held));
+        } else {
+            drop(held);
+        }
     }
 }

@@ -181,20 +181,26 @@ impl Batch {
     /// reported: the loop goes on with what is left.
     fn run(this: &Bound<'_, Self>) -> PyResult<()> {
         let mut batch = this.clone();
-        let outcome = match ffi::catch_panic(|| Self::run_passes(this, &mut batch)) {
+        let outcome = ffi::catch_panic(|| {
+            Self::run_passes(this, &mut batch)?;
+            if !batch.is(this) {
+                Self::keep(this);
+            }
+            Self::keep(&batch);
+            Ok(())
+        });
+        match outcome {
             Err(error) if error.is_instance_of::<PanicException>(this.py()) => {
                 Self::survive(&batch, error)
             }
+            Err(error) if !batch.is(this) => {
+                // The loop holds what it has taken from its queue, and with it what has left it.
+                let shown = batch.get().shown.take(this.py());
+                drop(this.get().shown.replace(this.py(), shown));
+                Err(error)
+            }
             outcome => outcome,
-        };
-        if !batch.is(this) {
-            // The loop holds what it has taken from its queue, and with it what has left it.
-            let shown = batch.get().shown.take(this.py());
-            drop(this.get().shown.replace(this.py(), shown));
-            Self::keep(this);
         }
-        Self::keep(&batch);
-        outcome
     }
 
     /// Runs `this`, the one that the loop has taken; `batch` is the one that is run, or was the last.

@@ -201,6 +201,7 @@ impl Call for Several {
 
 impl Kept for Several {
     type Held<'py> = (Bound<'py, PyAny>, VecDeque<Ready>, Bound<'py, PyAny>);
+    const HOLDS_UNBOUND: bool = true;
 
     fn spare() -> &'static Spare {
         static SPARE: Spare = Spare::new();

@@ -11,12 +11,14 @@ import types
 
 import aioxide
 from aioxide import Future, _core
+from support import LoopMissing, new_loop
 
 from panics import entry_points
 from panics.sweep import World, sweep
 
-# A loop whose queue is known, and one that is asked by call_soon().
-KINDS = ("asyncio", "minimal")
+# A loop whose queue is known, one that is asked by call_soon(), and one that is asked once for
+# several tasks.
+KINDS = ("asyncio", "minimal", "uvloop")
 
 # Kept by the class for the interpreter, or data.
 NO_ENTRY = {"__module__", "__doc__", "__dict__", "__weakref__"}
@@ -37,6 +39,9 @@ def specimens():
     yield task, entry_points.TASK
     yield iter(future), entry_points.ITERATOR
     yield handle, entry_points.HANDLE
+    yield entry_points.resume(world), entry_points.RESUME
+    if (several := entry_points.several(world)) is not None:
+        yield several, entry_points.SEVERAL
     yield entry_points.gathering(world), entry_points.GATHERING
     yield entry_points.watch(world), entry_points.WATCH
     yield entry_points.done_callback(world), entry_points.DONE_CALLBACK
@@ -105,8 +110,16 @@ def scenarios():
             if name.removesuffix(" =") in vars(cls):
                 yield from ((f"{cls.__name__}.{name}", way, "asyncio") for way in ways)
     yield from ((name, way, "asyncio") for name, way in entry_points.STOCK_LOOP.items())
-    for kind in KINDS:
+    for kind in filter(is_installed, KINDS):
         yield from ((f"{name}, {kind}", way, kind) for name, way in entry_points.LOOP.items())
+
+
+def is_installed(kind):
+    try:
+        new_loop(kind).close()
+    except LoopMissing:
+        return False
+    return True
 
 
 def main():

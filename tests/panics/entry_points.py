@@ -1,6 +1,7 @@
 """Every way from Python into the core, by name, with a call of it."""
 
 import asyncio
+import collections
 import contextlib
 import gc
 import io
@@ -8,7 +9,7 @@ import os
 import sys
 
 from aioxide import Future, Task, _core
-from support import run_passes
+from support import LoopMissing, MinimalLoop, new_loop, run_passes
 
 from panics.sweep import WHERE, forever, running, runs_the_loop, uses_the_runtime
 
@@ -325,6 +326,45 @@ HANDLE = {
 }
 
 
+def resume(world):
+    """What a loop calls that has nothing of asyncio's."""
+    loop, given = MinimalLoop(), []
+    loop.call_soon = lambda callback, *args, context: given.append(callback)
+    world.keep(Task(forever(), loop=loop))
+    (callback,) = given
+    return world.keep(callback)
+
+
+def several(world):
+    """What uvloop calls for several tasks; None where it is not installed."""
+    try:
+        loop = new_loop("uvloop")
+    except LoopMissing:
+        return None
+    given = []
+
+    async def main():
+        world.keep(*(Task(forever(), loop=loop) for _ in range(3)))
+        (queue,) = (it for it in gc.get_referents(loop) if isinstance(it, collections.deque))
+        given.extend(gc.get_referents(queue[-1]))
+        await asyncio.sleep(0)
+
+    loop.run_until_complete(Task(main(), loop=loop))
+    loop.close()
+    (callback,) = (it for it in given if type(it).__name__ == "Several")
+    return callback
+
+
+# Called by a loop alone: the programs below have it run.
+RESUME = {
+    "__call__": [],
+    "__getattr__": [method(resume, "__getattr__", "__self__")],
+    "__getattribute__": [],  # the interpreter's, which calls `__getattr__`
+    "__repr__": [method(resume, "__repr__")],
+}
+SEVERAL = {"__call__": []}
+
+
 def between_tasks(function):
     def scenario(world):
         future, task = pending(world), new_task(world)
@@ -486,6 +526,29 @@ def program(world):
     return running(world, passes=60)
 
 
+def several_tasks_at_once(world):
+    """Several tasks that become ready in one step: a panic costs one of them at most."""
+    future, woken = pending(world), []
+
+    async def wait(number):
+        await future
+        woken.append(number)
+
+    async def finish():
+        future.set_result(1)
+
+    for number in range(8):
+        world.keep(Task(wait(number), loop=world.loop))
+    run_passes(world.loop, 2)
+    world.keep(Task(finish(), loop=world.loop))
+
+    def run():
+        run_passes(world.loop, 6)
+        assert woken == sorted(woken), f"woken in the order {woken}"
+
+    return runs_the_loop(run)
+
+
 def several_at_once(world, debug=False, last_words=Broken):
     """Several pieces of work in one entry of the queue: a panic costs one of them at most."""
     future, called = pending(world), []
@@ -529,6 +592,7 @@ LOOP = {
     "finaliser of a task": finaliser_of_a_task,
     "program": program,
     "program without a task factory": lambda world: program(plain(world)),
+    "several tasks at once": several_tasks_at_once,
     "work of the runtime": in_the_loop(lambda world: _core.to_thread(int, "1")),
 }
 
