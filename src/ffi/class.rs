@@ -7,6 +7,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 
+use super::method::MethodDescriptor;
+
 unsafe extern "C" {
     /// As `type.__getattribute__` looks, without binding; PyO3 does not declare it.
     fn _PyType_Lookup(
@@ -108,4 +110,35 @@ pub(crate) fn track<T: PyClass>(object: &Bound<'_, T>) {
 pub(crate) fn untrack<T: PyClass>(object: &Bound<'_, T>) {
     // SAFETY: attached; the class is one that the collector may look at.
     unsafe { ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) };
+}
+
+/// Gives a class methods of its own that do what those do which it has from its base.
+///
+/// asyncio's tasks have theirs, too, and the interpreter calls a method by a short way only on objects
+/// of exactly the class that it belongs to. Once, when the module is made.
+pub(crate) fn own_methods(base: &Bound<'_, PyType>, class: &Bound<'_, PyType>) -> PyResult<()> {
+    let members = base.getattr("__dict__")?;
+    let own = class.getattr("__dict__")?;
+    for entry in members.call_method0("items")?.try_iter()? {
+        let (name, member) = entry?.extract::<(Bound<'_, PyString>, Bound<'_, PyAny>)>()?;
+        // SAFETY: attached; the definition of a descriptor lives as long as PyO3 does. The class is
+        // ready, its dict its own, and no other thread uses it yet.
+        unsafe {
+            if ffi::Py_TYPE(member.as_ptr()) != &raw mut ffi::PyMethodDescr_Type
+                || own.contains(&name)?
+            {
+                continue;
+            }
+            let definition = (*member.as_ptr().cast::<MethodDescriptor>()).definition;
+            let method = ffi::PyDescr_NewMethod(class.as_type_ptr(), definition);
+            let method = Bound::from_owned_ptr_or_err(class.py(), method)?;
+            let members = (*class.as_type_ptr()).tp_dict;
+            if ffi::PyDict_SetItem(members, name.as_ptr(), method.as_ptr()) < 0 {
+                return Err(PyErr::fetch(class.py()));
+            }
+        }
+    }
+    // SAFETY: attached; the class is ready.
+    unsafe { ffi::PyType_Modified(class.as_type_ptr()) };
+    Ok(())
 }

@@ -49,12 +49,12 @@ impl<'py> Given<'_, 'py> {
 /// The beginning of CPython's `PyMethodDescrObject` (`Include/cpython/descrobject.h`), which PyO3 does
 /// not declare.
 #[repr(C)]
-struct MethodDescriptor {
+pub(super) struct MethodDescriptor {
     base: ffi::PyObject,
     class: *mut ffi::PyTypeObject,
     name: *mut ffi::PyObject,
     qualified_name: *mut ffi::PyObject,
-    definition: *mut ffi::PyMethodDef,
+    pub(super) definition: *mut ffi::PyMethodDef,
 }
 
 /// How the interpreter knows it.

@@ -122,6 +122,15 @@ impl Future {
         blocking
     }
 
+    /// Whether this is a future as it was allocated: without a loop it gets nothing else.
+    fn holds_nothing(&self, py: Python<'_>) -> bool {
+        #[cfg(Py_3_14)]
+        if self.awaited_by.is_some(py) {
+            return false;
+        }
+        !self.event_loop.is_some(py) && !self.rare.is_some(py)
+    }
+
     pub(crate) fn unload_into(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>) {
         queue.extend(self.event_loop.take(py));
         queue.extend(self.value.take(py));
@@ -145,7 +154,8 @@ pub(crate) fn exact<'a, 'py>(object: &'a Bound<'py, PyAny>) -> Option<&'a Bound<
     {
         return None;
     }
-    object.cast().ok()
+    // SAFETY: it is of one of these classes, each of which is `Future` or a subclass.
+    Some(unsafe { object.cast_unchecked() })
 }
 
 /// `context=` as `add_done_callback` takes it: without one, the current context is copied.

@@ -119,6 +119,7 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     install_constructor::<Future>(py)?;
     install_constructor::<Task>(py)?;
     let class = py.get_type::<Task>();
+    ffi::own_methods(&py.get_type::<Future>(), &class)?;
     cancel::prepare(&class)
 }
 
