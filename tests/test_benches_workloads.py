@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import aioxide
 import pytest
+from support import implementation, run_child
 
 from benches.child import Bench, Request, WrongClass, WrongResult, measure
 from benches.rows import Group, Row, by_key
@@ -79,10 +80,17 @@ def test_operations_of_the_tree_are_its_tasks():
     assert tree.operations(tree.size) == (4**7 - 4) // 3
 
 
-def test_memory_of_a_task_is_measured(bench):
+def test_memory_of_a_task_is_measured(side):
+    """In a process of its own: memory that was used before would be used again."""
     if not sys.platform.startswith("linux"):
         pytest.skip("it is read from /proc")
-    assert 200 < bench(ROWS["million-bytes"][1]).measure(20_000, 0) < 5000
+    program = f"""
+        from benches.child import Bench
+        from benches.sides import {side.key.upper()} as side
+        from benches.workloads import ROWS
+        print(200 < Bench(ROWS["million-bytes"][1], side, "stock").measure(20_000, 0) < 5000)
+    """
+    assert run_child(program, implementation(side.key)) == (0, "True\n", "")
 
 
 def test_import_is_measured():
