@@ -40,13 +40,18 @@ test: $(VENV)/made-for ## build, install and check everything
 soak-bridge: ## everything the bridge does, at random, for SECONDS, after `make test`
 	$(BIN)/python tests/bridge_soak/run.py --seconds $(SECONDS) --seed $(SEED)
 
-# Built as aioxide itself is, with all optimisations: that takes minutes the first time.
+# Rust futures made by aioxide's bridge and by pyo3-async-runtimes. Built as aioxide itself is, with all
+# optimisations, and for the interpreter at hand: that takes minutes the first time.
+COMPARISON = $(VENV)/comparison
+BUILD_COMPARISON = $(CARGO) build --release --quiet --manifest-path benches/bridge/Cargo.toml \
+	--target-dir target && mkdir -p $(COMPARISON) && \
+	cp target/release/libbridge_comparison.so $(COMPARISON)/bridge_comparison.so
+
 bench-bridge: $(VENV)/made-for ## the bridge beside pyo3-async-runtimes
 	@echo "building and installing aioxide into $(VENV), and the futures to compare …"
 	$(BIN)/python -m pip install --quiet .
-	$(CARGO) build --release --quiet --manifest-path benches/bridge/Cargo.toml --target-dir target
-	cp target/release/libbridge_comparison.so target/release/bridge_comparison.so
-	PYTHONPATH=target/release:benches/bridge $(BIN)/python benches/bridge/compare.py
+	$(BUILD_COMPARISON)
+	PYTHONPATH=$(COMPARISON):benches/bridge $(BIN)/python benches/bridge/compare.py
 
 # The tests of Rust are not about a version of Python: as with those marked `once`, one is enough.
 rust-checks: ## rustfmt, clippy, cargo test
@@ -80,7 +85,10 @@ bench: $(VENV)/made-for ## built-in classes and aioxide compared, into docs/perf
 	@for loop in uvloop rloop; do \
 		$(BIN)/python -m pip install --quiet $$loop || echo "$$loop cannot be installed: it is left out"; \
 	done
+	@echo "building the Rust futures to compare …"
+	@$(BUILD_COMPARISON) || echo "they cannot be built: their rows are left out"
 	@version=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])') && \
+	export PYTHONPATH=$(COMPARISON) && \
 	if [ -n "$(QUICK)" ]; then \
 		$(BIN)/python -m benches --quick --json target/bench/$$version.json \
 			--markdown target/bench/$$version.md --svg target/bench/$$version.svg; \

@@ -80,8 +80,11 @@ def test_quick_run_has_smaller_sizes():
 
 
 def test_every_row_is_planned_on_every_loop():
-    planned, skipped = cells(GROUPS, [], ["stock"])
-    missing = {row.title for _, row in ROWS.values()} - {cell.row.title for cell in planned}
+    # But for those that need an extension which is not built.
+    groups = tuple(group for group in GROUPS if not group.why_missing())
+    planned, skipped = cells(groups, [], ["stock"])
+    rows = {row.title for group in groups for row in group.rows}
+    missing = rows - {cell.row.title for cell in planned}
     assert missing == set(skipped)
     assert bool(missing) == (sys.version_info < (3, 12))
     assert len(set(planned)) == len(planned)

@@ -6,6 +6,7 @@ They look everything up in asyncio when they run: what is installed decides what
 from benches.rows import by_key
 from benches.workloads import (
     awaiting,
+    bridge,
     combinators,
     context,
     creation,
@@ -29,6 +30,7 @@ GROUPS = (
     million.GROUP,
     context.GROUP,
     network.GROUP,
+    bridge.GROUP,
     start.GROUP,
 )
 ROWS = by_key(GROUPS)
