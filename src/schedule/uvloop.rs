@@ -14,10 +14,13 @@ use pyo3::types::{PyList, PyType, PyWeakrefMethods, PyWeakrefReference};
 use super::known::KnownClass;
 use super::stock;
 use crate::asyncio::asyncio;
-use crate::ffi::{self, Deque};
+use crate::ffi::{self, Deque, SharedField};
 
 /// The class, once it was seen; None if it is not what is known here.
 static LOOP: OnceCell<Option<Loop>> = OnceCell::new();
+
+/// The class of the last loop that was not uvloop's.
+static STRANGER: SharedField<PyType> = SharedField::new(None);
 
 struct Loop {
     class: KnownClass,
@@ -33,7 +36,12 @@ thread_local! {
 /// loop is uvloop's, nobody has changed that method, and it is not in debug mode.
 pub(super) fn only_appends(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = event_loop.py();
+    let class = event_loop.get_type();
+    if STRANGER.is(py, &class) {
+        return Ok(false);
+    }
     let Some(known) = known(py)?.filter(|known| known.class.is_class_of(event_loop)) else {
+        STRANGER.put(class);
         return Ok(false);
     };
     if !known.class.is_unchanged(py) {
