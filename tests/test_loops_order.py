@@ -191,8 +191,11 @@ def test_what_leaves_the_loop_loses_nothing(impl, leave, how):
     assert log[-1][0] == "d"
 
 
+@pytest.mark.parametrize("debug", [False, True], ids=["", "debug"])
 @pytest.mark.parametrize("passes", [0, 1, 2, 100])
-def test_a_task_that_leaves_the_loop_lives_as_long_as_what_it_has_raised(impl, passes):
+def test_a_task_that_leaves_the_loop_lives_as_long_as_what_it_has_raised(impl, passes, debug):
+    """Also where the one before it has switched to debug mode."""
+
     def scenario(impl):
         log = []
         with supervised_loop(impl) as (loop, recorder):
@@ -202,7 +205,16 @@ def test_a_task_that_leaves_the_loop_lives_as_long_as_what_it_has_raised(impl, p
                     await asyncio.sleep(0)
                 raise SystemExit(3)
 
-            impl.Task(leaving(), loop=loop)
+            async def switching():
+                for _ in range(passes):
+                    await asyncio.sleep(0)
+                loop.set_debug(debug)
+
+            async def main():
+                impl.Task(switching(), loop=loop)
+                impl.Task(leaving(), loop=loop)
+
+            impl.Task(main(), loop=loop)
             try:
                 loop.run_forever()
             except SystemExit as error:

@@ -265,7 +265,12 @@ impl Batch {
             let timed = (debug && several).then(|| Self::begin(event_loop)).transpose()?;
             let Some((ready, left)) = batch.next(py) else { break };
             let outcome = if let Some(handle) = timed {
-                Self::run_timed(event_loop, &handle, ready)
+                let outcome = Self::run_timed(event_loop, &handle, ready);
+                if outcome.is_err() {
+                    // The loop holds this batch, and with it what has left it.
+                    drop(batch.shown.replace(py, handle.get().shown.take(py)));
+                }
+                outcome
             } else {
                 let outcome = ready.run(event_loop);
                 if debug || outcome.is_err() {
