@@ -23,6 +23,17 @@ _ACCIDENTAL = re.compile(
 )
 _PACKAGE = re.escape(os.path.dirname(aioxide.__file__) + os.sep)
 _LOOP_FILE = re.compile(rf"/asyncio/(?:base_)?events\.py$|^{_PACKAGE}")
+# The callbacks of asyncio's combinators, which are native on our side: they show their names and,
+# in what is raised, their lines, but have no frame. It is missed only where debug mode is switched
+# on while a combinator waits, for in debug mode asyncio's own ones are used.
+_COMBINATOR_FILE = re.compile(r"/asyncio/tasks\.py$")
+_COMBINATOR_CALLBACKS = {
+    "_done_callback",
+    "_inner_done_callback",
+    "_outer_done_callback",
+    "_on_completion",
+}
+_CREATED = re.compile(r"(?<=created at )\S+:\d+")
 _DEEPEST = 12
 _MAKERS = ("asyncio.base_events", "asyncio.events", "uvloop", "aioxide.factories", "aioxide.loops")
 _MAKERS += ("fuzz.settings", "fuzz.faults")
@@ -127,19 +138,20 @@ class Trace:
     def report(self, context):
         """Returns what a loop's exception handler was called with."""
         return [
-            (key, self.error(value) if key == "exception" else self._reported(value))
+            (key, self.error(value) if key == "exception" else self._reported(key, value))
             for key, value in sorted(context.items())
         ]
 
-    def _reported(self, value):
+    def _reported(self, key, value):
         if isinstance(value, (list, tuple)):  # a source traceback
             # asyncio keeps ten frames, and the more of the loop's the fewer of the others.
-            frames = [(f.name, f.lineno) for f in value if not _LOOP_FILE.search(f.filename)]
-            return frames[-3:]
+            return [(f.name, f.lineno) for f in value if not _is_accidental(f)][-3:]
         if self.collecting and asyncio.isfuture(value):
             # Whether its coroutine was closed before is up to the garbage collection.
             return self.label(value)
-        return self.text(value if isinstance(value, str) else repr(value))
+        text = self.text(value if isinstance(value, str) else repr(value))
+        # Where it was created is the last line of its source traceback, which is told as well.
+        return _CREATED.sub("…", text) if key == "handle" else text
 
     def look(self, future):
         """Returns everything there is to see of a future or task."""
@@ -176,6 +188,12 @@ class Trace:
             "coroutine": getattr(coroutine, "__name__", None),
             "variable": None if context is None else context.get(VARIABLE),
         }
+
+
+def _is_accidental(frame):
+    """Whether a frame is of the loop or of a combinator."""
+    combinator = frame.name in _COMBINATOR_CALLBACKS and _COMBINATOR_FILE.search(frame.filename)
+    return combinator or _LOOP_FILE.search(frame.filename)
 
 
 def _functions(traceback):
