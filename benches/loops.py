@@ -25,6 +25,34 @@ def new_loop(name: str) -> asyncio.AbstractEventLoop:
 
 def why_missing(name: str) -> str | None:
     """Returns why a loop cannot be used here, tried in another process, or None if it can."""
-    program = f"from benches.loops import *; import_loop({name!r}); new_loop({name!r}).close()"
+    return _why_it_fails(f"import_loop({name!r}); new_loop({name!r}).close()")
+
+
+def why_not_eager(name: str) -> str | None:
+    """Returns why a loop cannot make eager tasks, tried in another process, or None if it can.
+
+    uvloop gives the factory an argument that the one of 3.13.0 does not know.
+    """
+    return _why_it_fails(f"make_eager_task({name!r})")
+
+
+def make_eager_task(name: str) -> None:
+    """Makes one, or raises what keeps the loop from it."""
+
+    async def nothing() -> None:
+        """Ends in its first step."""
+
+    loop = new_loop(name)
+    loop.set_task_factory(asyncio.eager_task_factory)
+    coroutine = nothing()
+    try:
+        loop.run_until_complete(coroutine)
+    finally:
+        coroutine.close()
+        loop.close()
+
+
+def _why_it_fails(statement: str) -> str | None:
+    program = f"from benches.loops import *; {statement}"
     tried = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     return tried.stderr.strip().rpartition("\n")[2] if tried.returncode else None

@@ -4,9 +4,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache
 
 from benches.child import Request
-from benches.loops import LOOPS, why_missing
+from benches.loops import LOOPS, why_missing, why_not_eager
 from benches.rows import Group, Row, Side
 
 
@@ -55,6 +56,7 @@ def cells(
     """
     skipped = {loop: why for loop in loops if (why := why_missing(loop))}
     found = []
+    not_eager = cache(why_not_eager)
     for group, row in _chosen(groups, patterns):
         if why := group.why_missing():
             skipped[group.title] = why
@@ -63,7 +65,9 @@ def cells(
             skipped[row.title] = f"needs Python {row.since[0]}.{row.since[1]}"
             continue
         for loop in row.loops or loops:
-            if loop in loops and loop not in skipped:
+            if row.eager and loop in loops and loop not in skipped and (why := not_eager(loop)):
+                skipped[f"{row.title}, {loop}"] = why
+            elif loop in loops and loop not in skipped:
                 found += [Cell(group, row, loop, side) for side in group.sides]
     return found, skipped
 

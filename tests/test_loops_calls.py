@@ -1,7 +1,9 @@
 """What futures and tasks ask of their loop: documented methods, and no way around them."""
 
 import asyncio
+import weakref
 
+import pytest
 from support import (
     adopt,
     new_loop,
@@ -139,3 +141,33 @@ def test_unknown_loop_may_be_unhashable_and_equal_to_everything(impl):
         return future.result()
 
     assert_like_builtin(scenario, impl)
+
+
+def test_what_an_unknown_loop_calls_tells_whose_it_is(impl):
+    loop = SpyLoop()
+    future = impl.Future(loop=loop)
+    task = impl.Task(waiting(future), loop=loop)
+    ((step, _, _),) = loop.calls
+    assert step.__self__ is task
+    loop.run()
+    future.set_result("result")
+    ((wakeup, _, _),) = loop.calls
+    assert wakeup.__self__ is task
+    assert wakeup.__name__ == "task_wakeup"
+    assert wakeup.__qualname__ == "Task.task_wakeup"
+    assert repr(wakeup).startswith("<built-in method task_wakeup of ")
+    loop.run()
+    assert task.result() == "result"
+
+
+def test_what_an_unknown_loop_calls_refuses_nonsense_and_loses_nothing(impl):
+    loop = SpyLoop()
+    task = impl.Task(value("result"), loop=loop)
+    ((step, _, _),) = loop.calls
+    with pytest.raises(TypeError):
+        step(1, 2)
+    with pytest.raises(AttributeError):
+        step.nonsense  # noqa: B018
+    assert weakref.ref(task)() is task
+    loop.run()
+    assert task.result() == "result"
