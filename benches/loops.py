@@ -31,7 +31,8 @@ def why_missing(name: str) -> str | None:
 def why_not_eager(name: str) -> str | None:
     """Returns why a loop cannot make eager tasks, tried in another process, or None if it can.
 
-    uvloop gives the factory an argument that the one of 3.13.0 does not know.
+    To be asked where Python has eager tasks. uvloop gives the factory
+    an argument that the one of 3.13.0 does not know.
     """
     return _why_it_fails(f"make_eager_task({name!r})")
 
@@ -43,7 +44,8 @@ def make_eager_task(name: str) -> None:
         """Ends in its first step."""
 
     loop = new_loop(name)
-    loop.set_task_factory(asyncio.eager_task_factory)
+    if sys.version_info >= (3, 12):
+        loop.set_task_factory(asyncio.eager_task_factory)
     coroutine = nothing()
     try:
         loop.run_until_complete(coroutine)

@@ -262,6 +262,15 @@ TASK = {
     "_must_cancel": [getter(new_task, "_must_cancel")],
     "_log_destroy_pending": [getter(new_task, "_log_destroy_pending")],
     "_log_destroy_pending =": [setter(new_task, "_log_destroy_pending", False)],
+    # Those of a future, which are the task's own as well.
+    "result": [method(new_task, "result")],
+    "exception": [method(new_task, "exception")],
+    "done": [method(new_task, "done")],
+    "cancelled": [method(new_task, "cancelled")],
+    "get_loop": [method(new_task, "get_loop")],
+    "add_done_callback": [method(new_task, "add_done_callback", print_nothing)],
+    "remove_done_callback": [method(waiting_task, "remove_done_callback", print_nothing)],
+    "_make_cancelled_error": [method(new_task, "_make_cancelled_error")],
 }
 
 
