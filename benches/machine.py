@@ -13,7 +13,8 @@ def describe() -> dict[str, str]:
     """Returns what there is to know of the machine and of all versions, in words."""
     return {
         "processor": f"{_processor()}, {os.cpu_count()} cores",
-        "system": f"{_system()}, {platform.system()} {platform.release()}",
+        # Without what a distribution or a host calls its own build.
+        "system": f"{_system()}, {platform.system()} {platform.release().partition('-')[0]}",
         "load at the start": " ".join(f"{load:.1f}" for load in os.getloadavg()),
         "Python": f"{platform.python_implementation()} {platform.python_version()},"
         f" {platform.python_compiler()}",
