@@ -166,8 +166,8 @@ impl Batch {
 
     /// The next piece of work, and how many are left.
     fn next(&self, py: Python<'_>) -> Option<(Ready, usize)> {
-        let ready = self.work.pop_front(py)?;
-        Some((ready, self.work.len(py)))
+        let left = self.work.len(py).checked_sub(1)?; // asked first: a panic here costs nothing
+        Some((self.work.pop_front(py)?, left))
     }
 
     /// The first piece of work, to look at.
