@@ -5,7 +5,7 @@ use std::ptr;
 use pyo3::PyClass;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyType};
+use pyo3::types::{PyString, PyType};
 
 use super::method::MethodDescriptor;
 
@@ -67,15 +67,6 @@ pub(crate) fn attribute_of<'py>(
             ffi::PyErr_Clear();
         }
         Bound::from_owned_ptr_or_opt(py, value)
-    }
-}
-
-/// `object.__dict__`, of an object that has one as `object` makes it.
-pub(crate) fn own_attributes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
-    // SAFETY: attached; the answer is an owned reference to a dict, or NULL with an exception set.
-    unsafe {
-        let dict = ffi::PyObject_GenericGetDict(object.as_ptr(), ptr::null_mut());
-        Ok(Bound::from_owned_ptr_or_err(object.py(), dict)?.cast_into_unchecked())
     }
 }
 

@@ -34,6 +34,8 @@ mod interpreter;
 #[cfg(feature = "module")]
 mod iterate;
 #[cfg(feature = "module")]
+mod libuv;
+#[cfg(feature = "module")]
 mod method;
 #[cfg(feature = "module")]
 mod offer;
@@ -60,8 +62,8 @@ pub(crate) use self::{
         compares_by_identity, same_or_equal,
     },
     class::{
-        attribute_of, is_unshared, member_of, method_of, never_changes, own_attributes,
-        own_methods, track, untrack, version_of,
+        attribute_of, is_unshared, member_of, method_of, never_changes, own_methods, track,
+        untrack, version_of,
     },
     construct::{
         Arguments, Construct, Signature, blank, construct, initialiser_of, install_allocation,
@@ -78,6 +80,7 @@ pub(crate) use self::{
     function::{Body, Call, Function, has_own_attributes, implementation_of, install_call},
     interpreter::is_main_interpreter,
     iterate::{Advance, Iterate, install_awaiting},
+    libuv::LibuvLoop,
     method::{Given, Method, Quick, Reply},
     offer::{Offer, capsule, table_of},
     queue::{Deque, DequeClass},

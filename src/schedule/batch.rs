@@ -21,15 +21,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::MOST_PASSES;
 use super::ready::Ready;
 use super::stock::{self, Watched};
 use crate::asyncio::asyncio;
 use crate::ffi::{
     self, Collected, Deque, Enough, Field, SharedField, Traverse, Visit, fault, install_traverse,
 };
-
-/// How many passes of a loop are run as one, at most: then it looks for signals again.
-const MOST_PASSES: usize = 64;
 
 /// How many batches are kept to be used again, and for how many entries each keeps its memory.
 const MOST_SPARE: usize = 4;

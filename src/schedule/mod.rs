@@ -5,7 +5,7 @@
 //! exactly (`stock.rs`): what their `call_soon()` does, when nobody has changed it, is to append to a
 //! queue. There, what becomes ready one after the other shares one entry of the queue (`batch.rs`).
 //! A loop that has nothing of asyncio's is given tasks to call as cheaply as can be (`resume.rs`), and
-//! uvloop several at once where that makes no difference (`several.rs`).
+//! uvloop several at once where that makes no difference (`turn.rs`, `several.rs`).
 
 mod batch;
 mod known;
@@ -13,6 +13,7 @@ mod ready;
 mod resume;
 mod several;
 mod stock;
+mod turn;
 mod uvloop;
 
 use pyo3::intern;
@@ -21,8 +22,12 @@ use pyo3::prelude::*;
 pub(crate) use ready::Ready;
 use resume::Resume;
 pub(crate) use stock::{debug_of, only_calls_class};
+use turn::Join;
 
 use crate::ffi;
+
+/// How many passes of a loop are run as one, at most: then it looks for signals again.
+const MOST_PASSES: usize = 64;
 
 /// Called when the module is made, before anybody can have changed the loops.
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
@@ -36,18 +41,18 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
 pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {
     let py = event_loop.py();
     let context = ready.context(py)?;
-    let mut ready = ready;
+    let (mut ready, mut before) = (ready, 0);
     // Whatever else was given as a context has a `run()` of its own.
     if ffi::is_context(&context) {
         if let Some(queue) = stock::queue_to_append_to(event_loop)? {
             return batch::push(&queue, event_loop, ready);
         }
-        match several::join(event_loop, ready)? {
-            None => return Ok(()),
-            Some(alone) => ready = alone,
+        match turn::join(event_loop, ready)? {
+            Join::Joined => return Ok(()),
+            Join::Alone(alone, others) => (ready, before) = (alone, others),
         }
     }
-    if let Some(resume) = Resume::with(&ready, event_loop)? {
+    if let Some(resume) = Resume::with(&ready, before, event_loop)? {
         return call_soon(event_loop, resume.as_any(), &context).map(drop);
     }
     let callback = ready.callback(py)?;

@@ -10,8 +10,8 @@ use pyo3::types::PyString;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::ready::Ready;
-use super::several::Turn;
-use crate::ffi::{self, Call, Collected, Enough, Kept, SharedField, Spare, Visit};
+use super::turn::Turn;
+use crate::ffi::{self, Call, Collected, Enough, Field, Kept, SharedField, Spare, Visit};
 use crate::future::Future;
 use crate::task::Task;
 
@@ -21,6 +21,8 @@ pub(crate) struct Resume {
     task: SharedField<Task>,
     /// What the task has awaited, if that is why it goes on.
     awaited: SharedField<Future>,
+    /// How many tasks in a row went to the loop by themselves before this one (`turn.rs`).
+    before: Field<u8>,
 }
 
 /// Called when the module is made.
@@ -35,6 +37,7 @@ impl Resume {
     /// loop is asyncio's own in some way: such a loop knows what is called.
     pub(super) fn with<'py>(
         ready: &Ready,
+        before: u8,
         event_loop: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, Self>>> {
         let py = event_loop.py();
@@ -44,7 +47,12 @@ impl Resume {
             Ready::Call { .. } | Ready::Native(..) => return Ok(None),
         };
         let run_once = ffi::member_of(event_loop.get_type_ptr(), intern!(py, "_run_once"));
-        if run_once.is_some() { Ok(None) } else { ffi::renew(py, held).map(Some) }
+        if run_once.is_some() {
+            return Ok(None);
+        }
+        let resume = ffi::renew::<Self>(py, held)?;
+        resume.get().before.set(py, before);
+        Ok(Some(resume))
     }
 
     /// The function that asyncio would have in its place.
@@ -66,7 +74,11 @@ impl Kept for Resume {
     }
 
     fn empty() -> Self {
-        Self { task: SharedField::new(None), awaited: SharedField::new(None) }
+        Self {
+            task: SharedField::new(None),
+            awaited: SharedField::new(None),
+            before: Field::new(0),
+        }
     }
 
     fn fill(&self, (task, awaited): Self::Held<'_>) {
@@ -84,7 +96,7 @@ impl Call for Resume {
     fn call(this: &Bound<'_, Self>) -> PyResult<()> {
         let py = this.py();
         let Some(task) = this.get().task.bound(py) else { return Ok(()) };
-        let _turn = Turn::begin(&Task::ready_loop(&task)?, true);
+        let _turn = Turn::begin(&Task::ready_loop(&task)?, this.get().before.get(py));
         match this.get().awaited.bound(py) {
             Some(awaited) => Task::wakeup(&task, &awaited),
             None => Task::step(&task),

@@ -1,23 +1,25 @@
-//! Tasks that become ready one after the other on uvloop: one call of its `call_soon()` for several.
+//! Several tasks that uvloop runs by one handle.
 //!
-//! As on the stock loops (`batch.rs`), only what becomes ready in one piece of work goes together, and
-//! only as long as nobody else has put something behind it in the queue. The first that becomes ready
-//! goes to the loop by itself, for that is mostly the only one, and so does every callback: uvloop has
-//! words of its own for what a callback raises.
+//! A handle that was run is used again for what becomes ready meanwhile (`turn.rs`): two of them take
+//! turns as long as there always is something ready.
+//!
+//! When nothing but the next of them is there, uvloop would only look at files and timers that there are
+//! not: some of those looks are left out, as on the stock loops (`batch.rs`).
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use pyo3::intern;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::ready::Ready;
-use super::{call_soon, stock, uvloop};
+use super::turn::{Entry, Turn};
+use super::{MOST_PASSES, call_soon, stock, uvloop};
 use crate::ffi::{
-    self, Call, Collected, Enough, Field, Kept, LeftContext, SharedField, Spare, Visit,
+    self, Call, Collected, Deque, Enough, Field, Kept, LeftContext, LibuvLoop, SharedField, Spare,
+    Visit,
 };
 
 /// What uvloop calls for several tasks.
@@ -28,28 +30,12 @@ pub(crate) struct Several {
     /// What uvloop calls it in: a context that nobody else can have entered. The work has contexts of
     /// its own.
     context: SharedField,
-}
-
-/// The piece of work that a loop is at in this thread.
-pub(super) struct Turn {
-    event_loop: usize,
-    /// Whether the next task that becomes ready goes to the loop by itself.
-    alone: bool,
-    /// What was begun for those behind it.
-    begun: Option<Begun>,
-}
-
-struct Begun {
-    several: Py<Several>,
-    /// What uvloop has for it, and where, once that was looked for.
-    handle: Py<PyAny>,
-    queue: Option<Py<PyAny>>,
-}
-
-thread_local! {
-    static TURN: RefCell<Turn> = const {
-        RefCell::new(Turn { event_loop: 0, alone: true, begun: None })
-    };
+    /// The handle that uvloop has for it, and the queue that the handle was put into. They hold it.
+    handle: SharedField<PyWeakrefReference>,
+    queue: SharedField<PyWeakrefReference>,
+    /// For what becomes ready while this one runs.
+    spare: Field<Option<Entry>>,
+    libuv: Field<Option<LibuvLoop>>,
 }
 
 /// Called when the module is made.
@@ -59,72 +45,6 @@ pub(super) fn prepare(py: Python<'_>) {
     ffi::install_call::<Several>(py);
 }
 
-/// Puts what is ready together with what has become ready before it. Gives it back where it has to go
-/// to the loop by itself.
-pub(super) fn join(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<Option<Ready>> {
-    let py = event_loop.py();
-    if Turn::wants_alone(event_loop) || !ready.is_of_task() || !uvloop::only_appends(event_loop)? {
-        return Ok(Some(ready));
-    }
-    if let Some(several) = Turn::last_in_queue(event_loop)? {
-        several.get().work.push_back(py, ready);
-        return Ok(None);
-    }
-    let several = Several::new(event_loop, VecDeque::from([ready]))?;
-    let handle = several.get().call_soon(&several)?;
-    Turn::has_begun(several, handle);
-    Ok(None)
-}
-
-impl Turn {
-    /// Notes that the loop is at a piece of work, until the answer is dropped.
-    pub(super) fn begin(event_loop: &Bound<'_, PyAny>, alone: bool) -> Outer {
-        let turn = Self { event_loop: event_loop.as_ptr() as usize, alone, begun: None };
-        Outer(Some(TURN.replace(turn)))
-    }
-
-    /// Whether what becomes ready now goes to the loop by itself.
-    fn wants_alone(event_loop: &Bound<'_, PyAny>) -> bool {
-        TURN.with_borrow_mut(|turn| {
-            turn.event_loop != event_loop.as_ptr() as usize || std::mem::take(&mut turn.alone)
-        })
-    }
-
-    /// What was begun, if it is still the last entry of the loop's queue.
-    fn last_in_queue<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Several>>> {
-        let py = event_loop.py();
-        let known = TURN.with_borrow(|turn| {
-            turn.begun.as_ref().map(|begun| {
-                let queue = begun.queue.as_ref().map(|queue| queue.bind(py).clone());
-                (begun.several.bind(py).clone(), begun.handle.bind(py).clone(), queue)
-            })
-        });
-        let Some((several, handle, queue)) = known else { return Ok(None) };
-        if let Some(queue) = queue.and_then(stock::as_queue) {
-            return Ok(queue.last().is_some_and(|last| last.is(&handle)).then_some(several));
-        }
-        let Some(queue) = uvloop::queue_ending_with(event_loop, &handle)? else { return Ok(None) };
-        let queue = queue.as_any().clone().unbind();
-        TURN.with_borrow_mut(|turn| turn.begun.as_mut().map(|begun| begun.queue = Some(queue)));
-        Ok(Some(several))
-    }
-
-    fn has_begun(several: Bound<'_, Several>, handle: Bound<'_, PyAny>) {
-        let (several, handle) = (several.unbind(), handle.unbind());
-        let begun = Some(Begun { several, handle, queue: None });
-        drop(TURN.with_borrow_mut(|turn| std::mem::replace(&mut turn.begun, begun)));
-    }
-}
-
-/// The turn that was before, until it is dropped.
-pub(super) struct Outer(Option<Turn>);
-
-impl Drop for Outer {
-    fn drop(&mut self) {
-        drop(self.0.take().map(|turn| TURN.replace(turn)));
-    }
-}
-
 impl Several {
     fn new<'py>(
         event_loop: &Bound<'py, PyAny>,
@@ -132,6 +52,30 @@ impl Several {
     ) -> PyResult<Bound<'py, Self>> {
         let py = event_loop.py();
         ffi::renew(py, (event_loop.clone(), work, ffi::new_context(py)?))
+    }
+
+    /// An entry without work at the end of the loop's queue, and the queue if it can be found.
+    pub(super) fn begin<'py>(
+        event_loop: &Bound<'py, PyAny>,
+    ) -> PyResult<(Entry, Option<Deque<'py>>)> {
+        let several = Self::new(event_loop, VecDeque::new())?;
+        let handle = several.get().call_soon(&several)?;
+        let queue = uvloop::queue_ending_with(event_loop, &handle)?;
+        if let Some(queue) = &queue {
+            several.get().handle.put(PyWeakrefReference::new(&handle)?);
+            several.get().queue.put(PyWeakrefReference::new(queue.as_any())?);
+        }
+        Ok((Entry { several: several.unbind(), handle: handle.unbind() }, queue))
+    }
+
+    /// Puts work behind what it has.
+    pub(super) fn push(&self, py: Python<'_>, ready: Ready) {
+        self.work.push_back(py, ready);
+    }
+
+    /// Leaves `run`, which was run before, to be used again.
+    pub(super) fn leave_spare(&self, py: Python<'_>, run: Entry) {
+        drop(self.spare.replace(py, Some(run)));
     }
 
     /// Has the loop call it; answers with the loop's handle.
@@ -144,19 +88,64 @@ impl Several {
         call_soon(&event_loop, this.as_any(), &context)
     }
 
+    /// Its handle and the queue, where they are known.
+    fn place<'py>(this: &Bound<'py, Self>) -> Option<(Entry, Deque<'py>)> {
+        let (py, several) = (this.py(), this.get());
+        let handle = several.handle.bound(py)?.upgrade()?.unbind();
+        let queue = several.queue.bound(py)?.upgrade().and_then(stock::as_queue)?;
+        Some((Entry { several: this.clone().unbind(), handle }, queue))
+    }
+
+    /// Runs this, and then what has become ready meanwhile as long as the loop would do nothing else.
+    fn run_passes(this: &Bound<'_, Self>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = this.py();
+        let Some((mut entry, queue)) = Self::place(this) else {
+            let _turn = Turn::begin(event_loop, 0);
+            return this.get().run(event_loop);
+        };
+        let turn = Turn::begin_in_pass(event_loop, &queue, this.get().spare.take(py));
+        let is_last_of_pass = queue.len() == 0;
+        for passes_left in (0..MOST_PASSES).rev() {
+            entry.several.get().run(event_loop)?;
+            if !is_last_of_pass
+                || passes_left == 0
+                || !Turn::has_begun_all(&queue)
+                || !this.get().has_nothing_to_watch(event_loop)?
+            {
+                break;
+            }
+            queue.pop_left()?;
+            match Turn::go_on(&entry, py) {
+                Some(next) => entry = next,
+                None => break,
+            }
+        }
+        turn.end(py, entry);
+        Ok(())
+    }
+
+    /// Whether uvloop would come back at once for what is ready, and for nothing else.
+    fn has_nothing_to_watch(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let py = event_loop.py();
+        if !self.libuv.is_some(py) {
+            drop(self.libuv.replace(py, uvloop::libuv_of(event_loop)?));
+        }
+        let watches_nothing = self.libuv.look(py, |libuv| {
+            libuv.as_ref().is_some_and(|libuv| uvloop::has_nothing_to_watch(py, libuv))
+        });
+        Ok(watches_nothing && uvloop::only_appends(event_loop)?)
+    }
+
     /// Runs every piece of work, in order. What is left when the loop is to be left stays in front of
     /// everything else, also after a panic, which the loop is told of.
     fn run(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = event_loop.py();
-        let alone = self.work.len(py) == 1;
-        let turn = Turn::begin(event_loop, alone);
         let outcome = ffi::catch_panic(|| {
             while let Some(ready) = self.work.pop_front(py) {
                 ready.run(event_loop)?;
             }
             Ok(())
         });
-        drop(turn);
         let Err(error) = outcome else { return Ok(()) };
         self.put_back(event_loop)?;
         if !error.is_instance_of::<PanicException>(py) {
@@ -194,7 +183,7 @@ impl Call for Several {
         };
         // What a task leaves behind is dropped in no context of a task.
         let left = LeftContext::leave(context)?;
-        let outcome = several.run(&event_loop);
+        let outcome = Self::run_passes(this, &event_loop);
         outcome.and(left.enter_again())
     }
 }
@@ -213,6 +202,10 @@ impl Kept for Several {
             event_loop: SharedField::new(None),
             work: Field::new(VecDeque::new()),
             context: SharedField::new(None),
+            handle: SharedField::new(None),
+            queue: SharedField::new(None),
+            spare: Field::new(None),
+            libuv: Field::new(None),
         }
     }
 
@@ -226,7 +219,8 @@ impl Kept for Several {
     fn take_out(&self, py: Python<'_>) -> impl Sized {
         let bound = |object: Py<PyAny>| object.into_bound(py);
         let objects = (self.event_loop.take(py).map(bound), self.context.take(py).map(bound));
-        (self.work.take(py), objects)
+        let place = (self.handle.take(py), self.queue.take(py), self.libuv.take(py));
+        (self.work.take(py), self.spare.take(py), objects, place)
     }
 }
 
@@ -254,6 +248,10 @@ impl Collected for Several {
         let this = this.get();
         this.event_loop.traverse(visit)?;
         this.work.traverse(visit)?;
-        this.context.traverse(visit)
+        this.context.traverse(visit)?;
+        this.handle.traverse(visit)?;
+        this.queue.traverse(visit)?;
+        this.spare.traverse(visit)?;
+        this.libuv.traverse(visit)
     }
 }

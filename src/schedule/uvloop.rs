@@ -5,6 +5,7 @@
 //! entry: the handle that `call_soon()` has just given back.
 
 use std::cell::RefCell;
+use std::ffi::c_uint;
 
 use once_cell::sync::OnceCell;
 use pyo3::intern;
@@ -14,7 +15,7 @@ use pyo3::types::{PyList, PyType, PyWeakrefMethods, PyWeakrefReference};
 use super::known::KnownClass;
 use super::stock;
 use crate::asyncio::asyncio;
-use crate::ffi::{self, Deque, SharedField};
+use crate::ffi::{self, Deque, LibuvLoop, SharedField};
 
 /// The class, once it was seen; None if it is not what is known here.
 static LOOP: OnceCell<Option<Loop>> = OnceCell::new();
@@ -24,8 +25,18 @@ static STRANGER: SharedField<PyType> = SharedField::new(None);
 
 struct Loop {
     class: KnownClass,
+    /// The method of uvloop, whatever else the class may have by that name.
     get_debug: Py<PyAny>,
+    /// `uvloop.loop.libuv_get_loop_t_ptr`, if it is of a libuv that is known here.
+    get_libuv: Option<Py<PyAny>>,
 }
+
+/// What uvloop's loop watches when there is nothing to be watched: whether it is idle, its writes, and
+/// its calls from other threads.
+const OWN_HANDLES: c_uint = 3;
+
+/// The versions of libuv with a loop as `LibuvLoop` knows it: 1.x.
+const KNOWN_LIBUV: u32 = 1;
 
 thread_local! {
     /// The queue that was found last.
@@ -44,15 +55,10 @@ pub(super) fn only_appends(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
         STRANGER.put(class);
         return Ok(false);
     };
-    if !known.class.is_unchanged(py) {
+    if !known.class.has_method(event_loop, intern!(py, "call_soon"))? {
         return Ok(false);
     }
-    let own = ffi::own_attributes(event_loop)?;
-    if !own.is_empty()
-        && (own.contains(intern!(py, "call_soon"))? || own.contains(intern!(py, "get_debug"))?)
-    {
-        return Ok(false);
-    }
+    // Its `call_soon()` does not ask what may hide this.
     Ok(!ffi::call(known.get_debug.bind(py), &[event_loop])?.is_truthy()?)
 }
 
@@ -71,8 +77,39 @@ fn known(py: Python<'_>) -> PyResult<Option<&'static Loop>> {
 impl Loop {
     fn new(class: &Bound<'_, PyType>) -> PyResult<Self> {
         let get_debug = class.getattr(intern!(class.py(), "get_debug"))?.unbind();
-        Ok(Self { class: KnownClass::new(class, &["call_soon", "get_debug"])?, get_debug })
+        let get_libuv = get_libuv(class.py())?.map(Bound::unbind);
+        let class = KnownClass::new(class, &["call_soon"])?;
+        Ok(Self { class, get_debug, get_libuv })
     }
+}
+
+/// The function that tells where libuv's loop is.
+fn get_libuv(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let module = py.import("uvloop.loop")?;
+    let Some(version) = module.getattr_opt("libuv_get_version")? else { return Ok(None) };
+    if version.call0()?.extract::<u32>()? >> 16 != KNOWN_LIBUV {
+        return Ok(None);
+    }
+    module.getattr_opt("libuv_get_loop_t_ptr")
+}
+
+/// The loop of libuv that one of uvloop's has, if `only_appends` is true of that one.
+pub(super) fn libuv_of(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<LibuvLoop>> {
+    let py = event_loop.py();
+    let Some(known) = known(py)?.filter(|known| known.class.is_class_of(event_loop)) else {
+        return Ok(None);
+    };
+    let Some(get_libuv) = &known.get_libuv else { return Ok(None) };
+    let capsule = ffi::call(get_libuv.bind(py), &[event_loop])?;
+    // SAFETY: the function is uvloop's own, was given a loop of exactly uvloop's class, and libuv is
+    // of a version that has such a loop; uvloop frees it with the loop.
+    unsafe { LibuvLoop::new(event_loop, &capsule) }
+}
+
+/// Whether uvloop would come back at once for what is ready, and for nothing else: no timer runs, it
+/// watches no file and waits for no thread or process, and it has not been told to stop.
+pub(super) fn has_nothing_to_watch(py: Python<'_>, libuv: &LibuvLoop) -> bool {
+    libuv.only_has(py, OWN_HANDLES)
 }
 
 /// Whether the class has its methods from one that is written in C and never changes.
