@@ -31,6 +31,8 @@ mod registry;
 #[cfg(feature = "module")]
 mod schedule;
 #[cfg(feature = "module")]
+mod seat;
+#[cfg(feature = "module")]
 mod state;
 #[cfg(feature = "module")]
 mod task;

@@ -91,6 +91,12 @@ pub(crate) fn is_unshared<T>(object: &Bound<'_, T>) -> bool {
     unsafe { ffi::Py_REFCNT(object.as_ptr()) == 1 }
 }
 
+/// How many references to the object there are.
+pub(crate) fn references<T>(object: &Bound<'_, T>) -> isize {
+    // SAFETY: attached; the object is valid.
+    unsafe { ffi::Py_REFCNT(object.as_ptr()) }
+}
+
 /// Has the garbage collector look at an object that it was told to leave out, as at a new one.
 pub(crate) fn track<T: PyClass>(object: &Bound<'_, T>) {
     // SAFETY: attached; the class is one that the collector may look at, and the object not tracked.

@@ -62,8 +62,8 @@ pub(crate) use self::{
         compares_by_identity, same_or_equal,
     },
     class::{
-        attribute_of, is_unshared, member_of, method_of, never_changes, own_methods, track,
-        untrack, version_of,
+        attribute_of, is_unshared, member_of, method_of, never_changes, own_methods, references,
+        track, untrack, version_of,
     },
     construct::{
         Arguments, Construct, Signature, blank, construct, initialiser_of, install_allocation,

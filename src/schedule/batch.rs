@@ -28,6 +28,7 @@ use crate::asyncio::asyncio;
 use crate::ffi::{
     self, Collected, Deque, Enough, Field, SharedField, Traverse, Visit, fault, install_traverse,
 };
+use crate::seat::Seat;
 
 /// How many batches are kept to be used again, and for how many entries each keeps its memory.
 const MOST_SPARE: usize = 4;
@@ -203,27 +204,37 @@ impl Batch {
 
     /// Runs `this`, the one that the loop has taken; `batch` is the one that is run, or was the last.
     fn run_passes<'py>(this: &Bound<'py, Self>, batch: &mut Bound<'py, Self>) -> PyResult<()> {
-        let py = batch.py();
-        let Some(event_loop) = batch.get().event_loop.bound(py) else { return Ok(()) };
+        let Some(event_loop) = batch.get().event_loop.bound(batch.py()) else { return Ok(()) };
+        let mut seat = Seat::new(&event_loop)?;
+        let outcome = Self::run_passes_in(&mut seat, this, batch);
+        seat.clear_after(outcome)
+    }
+
+    fn run_passes_in<'py>(
+        seat: &mut Seat<'_, 'py>,
+        this: &Bound<'py, Self>,
+        batch: &mut Bound<'py, Self>,
+    ) -> PyResult<()> {
+        let (py, event_loop) = (batch.py(), seat.event_loop());
         let mut watched = None;
         for passes_left in (0..MOST_PASSES).rev() {
             let is_first = passes_left == MOST_PASSES - 1;
-            let Some(queue) = stock::ready_queue(&event_loop) else {
-                return batch.get().run_alone(&event_loop);
+            let Some(queue) = stock::ready_queue(event_loop) else {
+                return batch.get().run_alone(seat);
             };
-            let pass = Pass::begin(&event_loop, &queue);
-            Self::run_pass(batch, &event_loop, &queue, is_first)?;
+            let pass = Pass::begin(event_loop, &queue);
+            Self::run_pass(seat, batch, &queue, is_first)?;
             let next = RUNNING.get().next;
             drop(pass);
             if passes_left == 0
                 || next == 0
                 || queue.len() != 1
-                || stock::is_in_debug_mode(&event_loop)
+                || stock::is_in_debug_mode(event_loop)
             {
                 break;
             }
             if watched.is_none() {
-                watched = Watched::by(&event_loop)?;
+                watched = Watched::by(event_loop)?;
             }
             if !watched.as_ref().is_some_and(Watched::is_nothing) {
                 break;
@@ -244,12 +255,12 @@ impl Batch {
     /// Runs every piece of work, in order. A pass that is not the first has just been found out of debug
     /// mode.
     fn run_pass<'py>(
+        seat: &mut Seat<'_, 'py>,
         this: &Bound<'py, Self>,
-        event_loop: &Bound<'py, PyAny>,
         queue: &Deque<'py>,
         is_first: bool,
     ) -> PyResult<()> {
-        let py = this.py();
+        let (py, event_loop) = (this.py(), seat.event_loop());
         let batch = this.get();
         let is_in_front = || queue.first().is_some_and(|first| first.is(this));
         let several = batch.work.len(py) > 1;
@@ -263,14 +274,15 @@ impl Batch {
             let timed = (debug && several).then(|| Self::begin(event_loop)).transpose()?;
             let Some((ready, left)) = batch.next(py) else { break };
             let outcome = if let Some(handle) = timed {
-                let outcome = Self::run_timed(event_loop, &handle, ready);
+                let outcome = Self::run_timed(seat, &handle, ready);
                 if outcome.is_err() {
                     // The loop holds this batch, and with it what has left it.
                     drop(batch.shown.replace(py, handle.get().shown.take(py)));
                 }
                 outcome
             } else {
-                let outcome = ready.run(event_loop);
+                let outcome = ready.run(seat);
+                let outcome = if debug { seat.clear_after(outcome) } else { outcome };
                 if debug || outcome.is_err() {
                     drop(batch.shown.replace(py, Some(ready)));
                 }
@@ -296,16 +308,18 @@ impl Batch {
 
     /// In debug mode the loop times its entries; this is one of several in an entry that it has taken
     /// already, maybe before it was in debug mode. The handle is shown in the place of that entry.
-    fn run_timed(
-        event_loop: &Bound<'_, PyAny>,
-        handle: &Bound<'_, Self>,
+    fn run_timed<'py>(
+        seat: &mut Seat<'_, 'py>,
+        handle: &Bound<'py, Self>,
         ready: Ready,
     ) -> PyResult<()> {
+        let event_loop = seat.event_loop();
         let py = event_loop.py();
         let now = || event_loop.call_method0(intern!(py, "time"))?.extract::<f64>();
         event_loop.setattr(intern!(py, "_current_handle"), handle)?;
         let begun = now()?;
-        let outcome = ready.run(event_loop);
+        let outcome = ready.run(seat);
+        let outcome = seat.clear_after(outcome);
         drop(handle.get().shown.replace(py, Some(ready)));
         let took = now()? - begun;
         let slow = event_loop.getattr(intern!(py, "slow_callback_duration"))?.extract::<f64>()?;
@@ -354,13 +368,18 @@ impl Batch {
         context.set_item(intern!(py, "message"), "Exception between two ready callbacks")?;
         context.set_item(intern!(py, "exception"), panic.into_value(py))?;
         ffi::call_method(intern!(py, "call_exception_handler"), &[&event_loop, &context])?;
-        if queue.is_none() { this.get().run_alone(&event_loop) } else { Ok(()) }
+        if queue.is_some() {
+            return Ok(());
+        }
+        let mut seat = Seat::new(&event_loop)?;
+        let outcome = this.get().run_alone(&mut seat);
+        seat.clear_after(outcome)
     }
 
     /// Runs all of it for a loop that has another queue by now.
-    fn run_alone(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
-        while let Some((ready, _)) = self.next(event_loop.py()) {
-            ready.run(event_loop)?;
+    fn run_alone(&self, seat: &mut Seat<'_, '_>) -> PyResult<()> {
+        while let Some((ready, _)) = self.next(seat.event_loop().py()) {
+            ready.run(seat)?;
         }
         Ok(())
     }

@@ -9,7 +9,11 @@ use crate::asyncio::asyncio;
 use crate::combinators::DoneCallback;
 use crate::ffi::{self, Enough, EnteredContext, Traverse, Visit};
 use crate::future::Future;
+use crate::seat::Seat;
 use crate::task::Task;
+
+/// How many references a seat, and asyncio for it, have to the task that is noted.
+const HELD_BY_SEAT: isize = 2;
 
 /// What is to be run, in the context that belongs to it.
 pub(crate) enum Ready {
@@ -79,9 +83,14 @@ impl Ready {
 
     /// Runs it in its context. What it raises is reported to the loop, as `Handle._run` does, a panic
     /// as well, except for what is meant to end the program.
-    pub(super) fn run(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub(super) fn run(&self, seat: &mut Seat<'_, '_>) -> PyResult<()> {
+        let event_loop = seat.event_loop();
         let py = event_loop.py();
-        let Err(error) = ffi::catch_panic(|| self.run_in_context(py)) else { return Ok(()) };
+        let outcome = ffi::catch_panic(|| self.run_in_context(seat));
+        if outcome.is_ok() && !self.is_last_to_hold(py) {
+            return Ok(());
+        }
+        let Err(error) = seat.clear_after(outcome) else { return Ok(()) };
         if error.is_instance_of::<PySystemExit>(py)
             || error.is_instance_of::<PyKeyboardInterrupt>(py)
         {
@@ -90,11 +99,27 @@ impl Ready {
         self.report(event_loop, error)
     }
 
-    fn run_in_context(&self, py: Python<'_>) -> PyResult<()> {
+    /// Whether a task or a future may go when this is dropped.
+    fn is_last_to_hold(&self, py: Python<'_>) -> bool {
+        match self {
+            Self::Step(task) => ffi::references(task.bind(py)) <= HELD_BY_SEAT + 1,
+            Self::Wakeup(task, future) => {
+                ffi::references(task.bind(py)) <= HELD_BY_SEAT + 1
+                    || ffi::is_unshared(future.bind(py))
+            }
+            Self::Call { .. } | Self::Native(..) => false, // they have cleared the seat
+        }
+    }
+
+    fn run_in_context(&self, seat: &mut Seat<'_, '_>) -> PyResult<()> {
+        let py = seat.event_loop().py();
+        if !self.is_of_task() {
+            seat.clear()?;
+        }
         let entered = EnteredContext::enter(self.context(py)?)?;
         let outcome = match self {
-            Self::Step(task) => Task::step(task.bind(py)),
-            Self::Wakeup(task, future) => Task::wakeup(task.bind(py), future.bind(py)),
+            Self::Step(task) => Task::step(task.bind(py), seat),
+            Self::Wakeup(task, future) => Task::wakeup(task.bind(py), future.bind(py), seat),
             Self::Call { function, argument, .. } => {
                 ffi::call(function.bind(py), &[argument.bind(py)]).map(drop)
             }

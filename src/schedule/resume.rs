@@ -13,6 +13,7 @@ use super::ready::Ready;
 use super::turn::Turn;
 use crate::ffi::{self, Call, Collected, Enough, Field, Kept, SharedField, Spare, Visit};
 use crate::future::Future;
+use crate::seat::Seat;
 use crate::task::Task;
 
 /// Goes on with a task.
@@ -96,11 +97,14 @@ impl Call for Resume {
     fn call(this: &Bound<'_, Self>) -> PyResult<()> {
         let py = this.py();
         let Some(task) = this.get().task.bound(py) else { return Ok(()) };
-        let _turn = Turn::begin(&Task::ready_loop(&task)?, this.get().before.get(py));
-        match this.get().awaited.bound(py) {
-            Some(awaited) => Task::wakeup(&task, &awaited),
-            None => Task::step(&task),
-        }
+        let event_loop = Task::ready_loop(&task)?;
+        let mut seat = Seat::new(&event_loop)?;
+        let _turn = Turn::begin(&event_loop, this.get().before.get(py));
+        let outcome = match this.get().awaited.bound(py) {
+            Some(awaited) => Task::wakeup(&task, &awaited, &mut seat),
+            None => Task::step(&task, &mut seat),
+        };
+        seat.clear_after(outcome)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::ffi::{
     self, Call, Collected, Deque, Enough, Field, Kept, LeftContext, LibuvLoop, SharedField, Spare,
     Visit,
 };
+use crate::seat::Seat;
 
 /// What uvloop calls for several tasks.
 #[pyclass(module = "aioxide._core", frozen, immutable_type)]
@@ -101,12 +102,15 @@ impl Several {
         let py = this.py();
         let Some((mut entry, queue)) = Self::place(this) else {
             let _turn = Turn::begin(event_loop, 0);
-            return this.get().run(event_loop);
+            let mut seat = Seat::new(event_loop)?;
+            let outcome = this.get().run(&mut seat);
+            return seat.clear_after(outcome);
         };
         let turn = Turn::begin_in_pass(event_loop, &queue, this.get().spare.take(py));
         let is_last_of_pass = queue.len() == 0;
+        let mut seat = Seat::new(event_loop)?;
         for passes_left in (0..MOST_PASSES).rev() {
-            entry.several.get().run(event_loop)?;
+            entry.several.get().run(&mut seat)?;
             if !is_last_of_pass
                 || passes_left == 0
                 || !Turn::has_begun_all(&queue)
@@ -120,6 +124,7 @@ impl Several {
                 None => break,
             }
         }
+        seat.clear()?;
         turn.end(py, entry);
         Ok(())
     }
@@ -138,15 +143,17 @@ impl Several {
 
     /// Runs every piece of work, in order. What is left when the loop is to be left stays in front of
     /// everything else, also after a panic, which the loop is told of.
-    fn run(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn run(&self, seat: &mut Seat<'_, '_>) -> PyResult<()> {
+        let event_loop = seat.event_loop();
         let py = event_loop.py();
         let outcome = ffi::catch_panic(|| {
             while let Some(ready) = self.work.pop_front(py) {
-                ready.run(event_loop)?;
+                ready.run(seat)?;
             }
             Ok(())
         });
         let Err(error) = outcome else { return Ok(()) };
+        seat.clear()?;
         self.put_back(event_loop)?;
         if !error.is_instance_of::<PanicException>(py) {
             return Err(error);

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use super::{Task, as_future, step};
 use crate::ffi::{self, EnteredContext};
 use crate::registry;
+use crate::seat;
 use crate::state::Life;
 
 /// Runs the coroutine up to its first suspension, as the current task and in its context, while the
@@ -54,7 +55,7 @@ struct SteppedAside<'a, 'py> {
 
 impl<'a, 'py> SteppedAside<'a, 'py> {
     fn for_task(task: &Bound<'py, Task>, event_loop: &'a Bound<'py, PyAny>) -> PyResult<Self> {
-        let previous = registry::swap_current_task(event_loop, task.as_any())?;
+        let previous = seat::swap_current_task(event_loop, task.as_any())?;
         Ok(Self { event_loop, previous: Some(previous) })
     }
 
@@ -64,7 +65,7 @@ impl<'a, 'py> SteppedAside<'a, 'py> {
 
     fn come_back_once(&mut self) -> PyResult<()> {
         self.previous.take().map_or(Ok(()), |previous| {
-            registry::swap_current_task(self.event_loop, &previous).map(drop)
+            seat::swap_current_task(self.event_loop, &previous).map(drop)
         })
     }
 }

@@ -8,8 +8,8 @@ use super::{Task, as_future, suspend, uninitialised};
 use crate::asyncio::asyncio;
 use crate::ffi::{self, Body, Function, Progress};
 use crate::future;
-use crate::registry::CurrentTask;
 use crate::schedule;
+use crate::seat::Seat;
 use crate::state::Life;
 
 /// What runs a step of a task.
@@ -23,7 +23,10 @@ impl Body for Step {
     const NAME: &'static str = "task_step";
 
     fn call<'py>(task: &Bound<'py, Task>, exception: Option<Bound<'py, PyAny>>) -> PyResult<()> {
-        step(task, exception)
+        let event_loop = Task::ready_loop(task)?;
+        let mut seat = Seat::new(&event_loop)?;
+        let outcome = step(task, exception, &mut seat);
+        seat.clear_after(outcome)
     }
 }
 
@@ -35,8 +38,8 @@ impl Task {
     }
 
     /// Runs the next step.
-    pub(crate) fn step(task: &Bound<'_, Self>) -> PyResult<()> {
-        step(task, None)
+    pub(crate) fn step<'py>(task: &Bound<'py, Self>, seat: &mut Seat<'_, 'py>) -> PyResult<()> {
+        step(task, None, seat)
     }
 }
 
@@ -52,10 +55,26 @@ pub(super) fn schedule_throw(task: &Bound<'_, Task>, exception: &Bound<'_, PyAny
 pub(super) fn step<'py>(
     task: &Bound<'py, Task>,
     exception: Option<Bound<'py, PyAny>>,
+    seat: &mut Seat<'_, 'py>,
 ) -> PyResult<()> {
-    let event_loop = as_future(task).get().ready_loop(task.py())?;
-    let current = CurrentTask::enter(event_loop, task.clone().into_any())?;
-    current.leave(run(task, exception))
+    if !as_future(task).get().belongs_to(task.py(), seat.event_loop()) {
+        return step_elsewhere(task, exception, seat);
+    }
+    seat.take(task)?;
+    seat.leave(run(task, exception))
+}
+
+/// The same for a task that was made anew for another loop since it was put into the queue of this one.
+fn step_elsewhere<'py>(
+    task: &Bound<'py, Task>,
+    exception: Option<Bound<'py, PyAny>>,
+    seat: &mut Seat<'_, 'py>,
+) -> PyResult<()> {
+    seat.clear()?;
+    let event_loop = Task::ready_loop(task)?;
+    let mut seat = Seat::new(&event_loop)?;
+    seat.take(task)?;
+    seat.clear_after(run(task, exception))
 }
 
 /// The step itself; the task is the current one already.

@@ -6,6 +6,8 @@ use pyo3::prelude::*;
 use super::{Task, step};
 use crate::ffi::{self, Body, Function};
 use crate::future::{self, Future, Retrieved};
+use crate::seat::Seat;
+use crate::state::Life;
 
 /// What wakes a task. asyncio shows its name among the callbacks of a future that is awaited, and a
 /// signature since 3.13.
@@ -22,7 +24,11 @@ impl Body for Wakeup {
     const NAME: &'static str = "task_wakeup";
 
     fn call<'py>(task: &Bound<'py, Task>, future: Option<Bound<'py, PyAny>>) -> PyResult<()> {
-        future.map_or(Ok(()), |future| wakeup(task, &future))
+        let Some(future) = future else { return Ok(()) };
+        let event_loop = Task::ready_loop(task)?;
+        let mut seat = Seat::new(&event_loop)?;
+        let outcome = wakeup(task, &future, &mut seat);
+        seat.clear_after(outcome)
     }
 }
 
@@ -36,19 +42,29 @@ impl Task {
     pub(crate) fn wakeup<'py>(
         task: &Bound<'py, Self>,
         future: &Bound<'py, Future>,
+        seat: &mut Seat<'_, 'py>,
     ) -> PyResult<()> {
-        wakeup(task, future)
+        wakeup(task, future, seat)
     }
 }
 
 /// Runs the next step with the outcome of the future: an exception is thrown into the coroutine, a
 /// result is left for the iterator that the coroutine awaits.
-pub(super) fn wakeup<'py>(task: &Bound<'py, Task>, future: &Bound<'py, PyAny>) -> PyResult<()> {
+fn wakeup<'py>(
+    task: &Bound<'py, Task>,
+    future: &Bound<'py, PyAny>,
+    seat: &mut Seat<'_, 'py>,
+) -> PyResult<()> {
+    let has_plain_result = future::exact(future)
+        .is_some_and(|future| future.get().life(future.py()) == Life::Returned);
+    if !has_plain_result {
+        seat.clear()?;
+    }
     #[cfg(Py_3_14)]
     if let Ok(own) = future.cast::<Future>() {
         own.get().discard_awaited_by(task.as_any())?;
     }
-    step::step(task, exception_of(future))
+    step::step(task, exception_of(future), seat)
 }
 
 fn exception_of<'py>(future: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
