@@ -21,6 +21,8 @@ pub(crate) struct Seat<'a, 'py> {
     entry: ffi::Entry<'a, 'py>,
     /// Who is noted.
     task: Option<Bound<'py, Task>>,
+    /// Whether no code but ours has run since the loop was seen out of debug mode.
+    untouched: bool,
 }
 
 impl<'a, 'py> Seat<'a, 'py> {
@@ -30,6 +32,7 @@ impl<'a, 'py> Seat<'a, 'py> {
             #[cfg(not(Py_3_14))]
             entry: entry(event_loop)?,
             task: None,
+            untouched: false,
         })
     }
 
@@ -65,6 +68,23 @@ impl<'a, 'py> Seat<'a, 'py> {
             return outcome;
         }
         self.clear_after(outcome)
+    }
+
+    /// The same after a step whose last act found the loop out of debug mode.
+    pub(crate) fn leave_untouched(&mut self) -> PyResult<()> {
+        self.leave(Ok(()))?;
+        self.untouched = true;
+        Ok(())
+    }
+
+    /// Whether nothing can have happened to the loop since it was seen out of debug mode.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.untouched
+    }
+
+    /// Notes that other code than ours may run.
+    pub(crate) fn touch(&mut self) {
+        self.untouched = false;
     }
 
     /// Makes sure that nobody is noted who is not running.

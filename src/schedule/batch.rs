@@ -270,7 +270,6 @@ impl Batch {
         let mut is_known = !is_first;
         loop {
             let debug = !is_known && stock::is_in_debug_mode(event_loop);
-            is_known = false;
             let timed = (debug && several).then(|| Self::begin(event_loop)).transpose()?;
             let Some((ready, left)) = batch.next(py) else { break };
             let outcome = if let Some(handle) = timed {
@@ -288,6 +287,7 @@ impl Batch {
                 }
                 outcome
             };
+            is_known = seat.is_untouched();
             // Somebody else may have run, or dropped, what was left.
             let in_front = several && is_in_front();
             if in_front && (left == 0 || outcome.is_err()) {
@@ -320,6 +320,7 @@ impl Batch {
         let begun = now()?;
         let outcome = ready.run(seat);
         let outcome = seat.clear_after(outcome);
+        seat.touch();
         drop(handle.get().shown.replace(py, Some(ready)));
         let took = now()? - begun;
         let slow = event_loop.getattr(intern!(py, "slow_callback_duration"))?.extract::<f64>()?;

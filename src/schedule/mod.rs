@@ -25,6 +25,7 @@ pub(crate) use stock::{debug_of, only_calls_class};
 use turn::Join;
 
 use crate::ffi;
+use crate::task::Task;
 
 /// How many passes of a loop are run as one, at most: then it looks for signals again.
 const MOST_PASSES: usize = 64;
@@ -60,6 +61,18 @@ pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> 
         Some(argument) => call_soon_with(event_loop, &callback, argument, &context),
         None => call_soon(event_loop, &callback, &context).map(drop),
     }
+}
+
+/// The same for the next step of a task. Answers whether it went straight into the queue of a stock
+/// loop that is out of debug mode.
+pub(crate) fn soon_again(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, Task>) -> PyResult<bool> {
+    let ready = Ready::Step(task.clone().unbind());
+    if let Some(queue) = stock::queue_to_append_to(event_loop)?
+        && ffi::is_context(&ready.context(event_loop.py())?)
+    {
+        return batch::push(&queue, event_loop, ready).map(|()| true);
+    }
+    soon(event_loop, ready).map(|()| false)
 }
 
 /// Whether what is ready goes straight into the queue of this loop: nobody else sees it come.

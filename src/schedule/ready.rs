@@ -86,10 +86,12 @@ impl Ready {
     pub(super) fn run(&self, seat: &mut Seat<'_, '_>) -> PyResult<()> {
         let event_loop = seat.event_loop();
         let py = event_loop.py();
+        seat.touch();
         let outcome = ffi::catch_panic(|| self.run_in_context(seat));
         if outcome.is_ok() && !self.is_last_to_hold(py) {
             return Ok(());
         }
+        seat.touch();
         let Err(error) = seat.clear_after(outcome) else { return Ok(()) };
         if error.is_instance_of::<PySystemExit>(py)
             || error.is_instance_of::<PyKeyboardInterrupt>(py)

@@ -32,7 +32,7 @@ fn run_in_context(task: &Bound<'_, Task>) -> PyResult<()> {
     registry::register(task);
     let outcome =
         task.get().ready_context(py).and_then(EnteredContext::enter).and_then(|entered| {
-            let outcome = step::run(task, None);
+            let outcome = step::run(task, None).map(drop);
             both(py, outcome, entered.exit())
         });
     registry::unregister(task);

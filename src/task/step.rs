@@ -61,7 +61,10 @@ pub(super) fn step<'py>(
         return step_elsewhere(task, exception, seat);
     }
     seat.take(task)?;
-    seat.leave(run(task, exception))
+    match run(task, exception) {
+        Ok(Left::KnownLoop) => seat.leave_untouched(),
+        outcome => seat.leave(outcome.map(drop)),
+    }
 }
 
 /// The same for a task that was made anew for another loop since it was put into the queue of this one.
@@ -74,14 +77,22 @@ fn step_elsewhere<'py>(
     let event_loop = Task::ready_loop(task)?;
     let mut seat = Seat::new(&event_loop)?;
     seat.take(task)?;
-    seat.clear_after(run(task, exception))
+    seat.clear_after(run(task, exception).map(drop))
+}
+
+/// What a step leaves behind when nothing has gone wrong.
+pub(super) enum Left {
+    /// The last thing it did was to put the next step into the queue of a stock loop, which was out of
+    /// debug mode.
+    KnownLoop,
+    Anything,
 }
 
 /// The step itself; the task is the current one already.
 pub(super) fn run<'py>(
     task: &Bound<'py, Task>,
     exception: Option<Bound<'py, PyAny>>,
-) -> PyResult<()> {
+) -> PyResult<Left> {
     let py = task.py();
     if as_future(task).get().life(py) != Life::Pending {
         return Err(already_done(task, exception));
@@ -94,10 +105,11 @@ pub(super) fn run<'py>(
         Some(exception) => ffi::throw(&coroutine, &exception),
     };
     match progress {
-        Progress::Yielded(object) => suspend::suspend(task, object),
-        Progress::Returned(result) => finish(task, result),
-        Progress::Raised(exception) => fail(task, exception),
+        Progress::Yielded(object) => return suspend::suspend(task, object),
+        Progress::Returned(result) => finish(task, result)?,
+        Progress::Raised(exception) => fail(task, exception)?,
     }
+    Ok(Left::Anything)
 }
 
 /// What to throw: a cancellation that is due takes the place of everything but another one.

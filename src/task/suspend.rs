@@ -5,27 +5,33 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::{Task, as_future, cancel, step};
+use super::step::{self, Left};
+use super::{Task, as_future, cancel};
 use crate::asyncio::asyncio;
 use crate::ffi;
 use crate::future::{self, Callback, Future};
-use crate::schedule::{self, Ready};
+use crate::schedule;
 
 /// Deals with what the coroutine yielded.
 ///
 /// Futures of ours are told apart by exact class, because a subclass may have overridden anything;
 /// those and all others are treated by the protocol (`_asyncio_future_blocking`,
 /// `add_done_callback()`, documented under "Extending").
-pub(super) fn suspend<'py>(task: &Bound<'py, Task>, yielded: Bound<'py, PyAny>) -> PyResult<()> {
+pub(super) fn suspend<'py>(task: &Bound<'py, Task>, yielded: Bound<'py, PyAny>) -> PyResult<Left> {
+    if yielded.is_none() {
+        let event_loop = as_future(task).get().ready_loop(task.py())?;
+        let is_known = schedule::soon_again(&event_loop, task)?;
+        return Ok(if is_known { Left::KnownLoop } else { Left::Anything });
+    }
+    wait_for(task, yielded).map(|()| Left::Anything)
+}
+
+fn wait_for<'py>(task: &Bound<'py, Task>, yielded: Bound<'py, PyAny>) -> PyResult<()> {
     if yielded.is(task) {
         return complain(task, &format!("Task cannot await on itself: {}", task.repr()?));
     }
     if let Some(future) = future::exact(&yielded) {
         return wait_for_own(task, future);
-    }
-    if yielded.is_none() {
-        let event_loop = as_future(task).get().ready_loop(task.py())?;
-        return schedule::soon(&event_loop, Ready::Step(task.clone().unbind()));
     }
     match blocking_of(&yielded)? {
         Some(blocking) => wait_for_foreign(task, &yielded, blocking),
