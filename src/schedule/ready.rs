@@ -84,6 +84,15 @@ impl Ready {
     /// Runs it in its context. What it raises is reported to the loop, as `Handle._run` does, a panic
     /// as well, except for what is meant to end the program.
     pub(super) fn run(&self, seat: &mut Seat<'_, '_>) -> PyResult<()> {
+        self.run_or(seat, Self::report)
+    }
+
+    /// The same, with a function that reports.
+    pub(super) fn run_or<'py>(
+        &self,
+        seat: &mut Seat<'_, 'py>,
+        report: impl FnOnce(&Self, &Bound<'py, PyAny>, PyErr) -> PyResult<()>,
+    ) -> PyResult<()> {
         let event_loop = seat.event_loop();
         let py = event_loop.py();
         seat.touch();
@@ -98,7 +107,7 @@ impl Ready {
         {
             return Err(error);
         }
-        self.report(event_loop, error)
+        report(self, event_loop, error)
     }
 
     /// Whether a task or a future may go when this is dropped.
@@ -134,11 +143,7 @@ impl Ready {
         let py = event_loop.py();
         let (callback, args) = (self.callback(py)?, self.args(py)?);
         let shown = ffi::call(asyncio(py).format_callback_source.bind(py), &[&callback, &args])?;
-        let context = PyDict::new(py);
-        context.set_item(intern!(py, "message"), format!("Exception in callback {shown}"))?;
-        context.set_item(intern!(py, "exception"), error.into_value(py))?;
-        context.set_item(intern!(py, "handle"), self.handle(event_loop)?)?;
-        ffi::call_method(intern!(py, "call_exception_handler"), &[event_loop, &context]).map(drop)
+        report(event_loop, &shown, error, &self.handle(event_loop)?)
     }
 
     pub(super) fn args<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
@@ -157,6 +162,21 @@ impl Ready {
         handle.setattr(intern!(py, "_source_traceback"), py.None())?;
         Ok(handle)
     }
+}
+
+/// Tells the loop of what a callback has raised: in words, and with its handle.
+pub(super) fn report(
+    event_loop: &Bound<'_, PyAny>,
+    callback: &Bound<'_, PyAny>,
+    error: PyErr,
+    handle: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let py = event_loop.py();
+    let context = PyDict::new(py);
+    context.set_item(intern!(py, "message"), format!("Exception in callback {callback}"))?;
+    context.set_item(intern!(py, "exception"), error.into_value(py))?;
+    context.set_item(intern!(py, "handle"), handle)?;
+    ffi::call_method(intern!(py, "call_exception_handler"), &[event_loop, &context]).map(drop)
 }
 
 impl Traverse for Ready {

@@ -14,9 +14,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::ready::Ready;
+use super::ready::{self, Ready};
 use super::turn::{Entry, Turn};
-use super::{MOST_PASSES, call_soon, stock, uvloop};
+use super::{MOST_PASSES, call_soon, call_soon_with, stock, uvloop};
 use crate::ffi::{
     self, Call, Collected, Deque, Enough, Field, Kept, LeftContext, LibuvLoop, SharedField, Spare,
     Visit,
@@ -148,7 +148,7 @@ impl Several {
         let py = event_loop.py();
         let outcome = ffi::catch_panic(|| {
             while let Some(ready) = self.work.pop_front(py) {
-                ready.run(seat)?;
+                ready.run_or(seat, report)?;
             }
             Ok(())
         });
@@ -176,6 +176,32 @@ impl Several {
             queue.pop()?;
         }
         Ok(())
+    }
+}
+
+/// Reports what a piece of work has raised, in uvloop's words.
+fn report(ready: &Ready, event_loop: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
+    let callback = ready.callback(event_loop.py())?;
+    ready::report(event_loop, &callback, error, &handle_to_show(ready, event_loop)?)
+}
+
+/// The handle that uvloop would have for a piece of work: it is put into the queue, and taken out again.
+fn handle_to_show<'py>(
+    ready: &Ready,
+    event_loop: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = event_loop.py();
+    if !uvloop::only_appends(event_loop)? {
+        return ready.handle(event_loop);
+    }
+    let (callback, context) = (ready.callback(py)?, ready.context(py)?);
+    let handle = match ready.argument(py) {
+        Some(argument) => call_soon_with(event_loop, &callback, argument, &context)?,
+        None => call_soon(event_loop, &callback, &context)?,
+    };
+    match uvloop::queue_ending_with(event_loop, &handle)? {
+        Some(queue) => queue.pop(),
+        None => handle.call_method0(intern!(py, "cancel")).map(|_| handle),
     }
 }
 
