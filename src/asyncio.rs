@@ -6,6 +6,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::types::{IntoPyDict, PyBool, PyModule, PyType};
 
+use crate::ffi::Builtin;
+
 /// The objects of asyncio that tasks and futures call, raise or answer with.
 ///
 /// They are looked up when the module is made, before `aioxide.install()` can have replaced any of
@@ -30,13 +32,13 @@ pub(crate) struct Asyncio {
     pub(crate) get_running_loop: Py<PyAny>,
     pub(crate) isfuture: Py<PyAny>,
     pub(crate) find_running_loop: Py<PyAny>,
-    pub(crate) enter_task: Py<PyAny>,
-    pub(crate) leave_task: Py<PyAny>,
+    pub(crate) enter_task: Builtin,
+    pub(crate) leave_task: Builtin,
     /// Loops and the tasks that run on them; the dict that `_enter_task` writes to.
     #[cfg(not(Py_3_14))]
     pub(crate) current_tasks: Py<PyDict>,
     #[cfg(Py_3_14)]
-    pub(crate) swap_current_task: Py<PyAny>,
+    pub(crate) swap_current_task: Builtin,
     #[cfg(Py_3_14)]
     pub(crate) current_task: Py<PyAny>,
     #[cfg(Py_3_14)]
@@ -47,6 +49,9 @@ pub(crate) struct Asyncio {
     pub(crate) tasks: Py<PyModule>,
     /// What `gather()` and `shield()` call to make a task.
     pub(crate) ensure_future: Py<PyAny>,
+    /// What all factories have in common that `create_eager_task_factory()` makes.
+    #[cfg(Py_3_12)]
+    pub(crate) eager_factory_code: Py<PyAny>,
     pub(crate) gather: Py<PyAny>,
     pub(crate) shield: Py<PyAny>,
     pub(crate) wait: Py<PyAny>,
@@ -71,6 +76,8 @@ pub(crate) struct Quirks {
     pub(crate) initialises_once: bool,
     /// A `gather()` that fails drops the edges of the call graph to the children that go on.
     pub(crate) gather_lets_go: bool,
+    /// `create_task()` of a stock loop names what a task factory has made, "None" where no name was given.
+    pub(crate) names_what_factories_make: bool,
     /// A `shield()` that was cancelled takes the exception of its inner future for retrieved.
     pub(crate) shield_drops_late_exceptions: bool,
 }
@@ -104,6 +111,9 @@ impl Asyncio {
         let find = |module: &str, name: &str| -> PyResult<Py<PyAny>> {
             PyModule::import(py, module)?.getattr(name).map(Bound::unbind)
         };
+        let builtin = |module, name| -> PyResult<Builtin> {
+            Ok(Builtin::new(find(module, name)?.into_bound(py)))
+        };
         let ensure_future = if cfg!(Py_3_12) { "ensure_future" } else { "_ensure_future" };
         let get_event_loop = if cfg!(Py_3_12) { "get_event_loop" } else { "_get_event_loop" };
         Ok(Self {
@@ -126,12 +136,12 @@ impl Asyncio {
             get_running_loop: find("asyncio.events", "get_running_loop")?,
             isfuture: find("asyncio.futures", "isfuture")?,
             find_running_loop: find("_asyncio", "_get_running_loop")?,
-            enter_task: find("_asyncio", "_enter_task")?,
-            leave_task: find("_asyncio", "_leave_task")?,
+            enter_task: builtin("_asyncio", "_enter_task")?,
+            leave_task: builtin("_asyncio", "_leave_task")?,
             #[cfg(not(Py_3_14))]
             current_tasks: find("_asyncio", "_current_tasks")?.extract(py)?,
             #[cfg(Py_3_14)]
-            swap_current_task: find("_asyncio", "_swap_current_task")?,
+            swap_current_task: builtin("_asyncio", "_swap_current_task")?,
             #[cfg(Py_3_14)]
             current_task: find("asyncio.tasks", "current_task")?,
             #[cfg(Py_3_14)]
@@ -140,6 +150,11 @@ impl Asyncio {
             future_discard_from_awaited_by: find("_asyncio", "future_discard_from_awaited_by")?,
             tasks: PyModule::import(py, "asyncio.tasks")?.unbind(),
             ensure_future: find("asyncio.tasks", ensure_future)?,
+            #[cfg(Py_3_12)]
+            eager_factory_code: find("asyncio.tasks", "eager_task_factory")?
+                .bind(py)
+                .getattr("__code__")?
+                .unbind(),
             gather: find("asyncio.tasks", "gather")?,
             shield: find("asyncio.tasks", "shield")?,
             wait: find("asyncio.tasks", "_wait")?,
@@ -181,9 +196,16 @@ impl Quirks {
             wraps_stop_iteration,
             initialises_once,
             gather_lets_go,
+            names_what_factories_make: names_what_factories_make(py)?,
             shield_drops_late_exceptions: asks_thrice_for_cancelled(&tasks.getattr("shield")?)?,
         })
     }
+}
+
+/// Whether `create_task()` of the stock loops calls `set_name()`: of what a task factory has made only.
+fn names_what_factories_make(py: Python<'_>) -> PyResult<bool> {
+    let class = PyModule::import(py, "asyncio.base_events")?.getattr("BaseEventLoop")?;
+    class.getattr("create_task")?.getattr("__code__")?.getattr("co_names")?.contains("set_name")
 }
 
 /// Whether the function inside `shield()` that hears of the inner future asks three times if a future

@@ -52,8 +52,8 @@ impl<'a, 'py> Seat<'a, 'py> {
             self.task = Some(task.clone());
             return Ok(());
         }
-        let enter_task = asyncio(task.py()).enter_task.bind(task.py());
-        ffi::call(enter_task, &[self.event_loop, task])?;
+        let py = task.py();
+        asyncio(py).enter_task.call(py, &[self.event_loop, task])?;
         self.task = Some(task.clone());
         Ok(())
     }
@@ -94,8 +94,8 @@ impl<'a, 'py> Seat<'a, 'py> {
         if self.entry.address()? == Some(task.as_ptr()) {
             return self.entry.delete();
         }
-        let leave_task = asyncio(task.py()).leave_task.bind(task.py());
-        ffi::call(leave_task, &[self.event_loop, &task]).map(drop)
+        let py = task.py();
+        asyncio(py).leave_task.call(py, &[self.event_loop, &task]).map(drop)
     }
 
     /// The same after something else, whose outcome is passed on.
@@ -136,7 +136,7 @@ pub(crate) fn swap_current_task<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = event_loop.py();
     #[cfg(Py_3_14)]
-    return ffi::call(asyncio(py).swap_current_task.bind(py), &[event_loop, task]);
+    return asyncio(py).swap_current_task.call(py, &[event_loop, task]);
     #[cfg(not(Py_3_14))]
     {
         let entry = entry(event_loop)?;

@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyFunction, PyTuple};
 
 use super::child;
 use crate::asyncio::asyncio;
@@ -14,8 +14,8 @@ use crate::task::Task;
 
 /// The loop that all arguments belong to, if there is nothing about them that only asyncio's own
 /// code does right: they are coroutines and futures of that one loop and each is equal to itself
-/// only; the loop is not in debug mode, and no task factory runs coroutines meanwhile. If there is a
-/// `common` one already, it has to be that.
+/// only; the loop is not in debug mode, and its tasks are made by no factory but asyncio's eager one. If
+/// there is a `common` one already, it has to be that.
 pub(super) fn common_loop<'py>(
     arguments: &Bound<'py, PyTuple>,
     mut common: Option<Bound<'py, PyAny>>,
@@ -42,20 +42,21 @@ pub(super) fn common_loop<'py>(
     let Some(event_loop) = common.filter(|event_loop| !event_loop.is_none()) else {
         return Ok(None);
     };
-    let plain = denies(&event_loop, "get_debug")?
-        && (!makes_tasks || denies(&event_loop, "get_task_factory")?);
+    let plain = denies_debug(&event_loop)?
+        && (!makes_tasks
+            || match factory_of(&event_loop)? {
+                Some(factory) => factory.is_none() || is_asyncios(&factory)?,
+                None => false,
+            });
     Ok(plain.then_some(event_loop))
 }
 
 /// The error as it would be if it had been raised in a function of asyncio's.
 pub(super) fn raised_in(error: PyErr, function: &Bound<'_, PyAny>) -> PyErr {
-    match function.getattr("__code__") {
-        Ok(code) => {
-            let globals = asyncio(function.py()).tasks.bind(function.py()).dict();
-            ffi::passing_through(error, &code, &globals)
-        }
-        Err(_) => error,
-    }
+    let Ok(code) = function.getattr("__code__") else { return error };
+    let own = function.getattr("__globals__").ok().and_then(|own| own.cast_into().ok());
+    let globals = own.unwrap_or_else(|| asyncio(function.py()).tasks.bind(function.py()).dict());
+    ffi::passing_through(error, &code, &globals)
 }
 
 /// The loop that runs in this thread, or None.
@@ -63,12 +64,40 @@ pub(super) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     ffi::call(asyncio(py).find_running_loop.bind(py), &[])
 }
 
-/// Whether the loop has this method, and it answers no.
-fn denies(event_loop: &Bound<'_, PyAny>, method: &str) -> PyResult<bool> {
-    match event_loop.getattr_opt(method)? {
-        Some(method) => Ok(!ffi::call(&method, &[])?.is_truthy()?),
+/// Whether the loop can tell that it is not in debug mode.
+fn denies_debug(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    match event_loop.getattr_opt(intern!(event_loop.py(), "get_debug"))? {
+        Some(get_debug) => Ok(!ffi::call(&get_debug, &[])?.is_truthy()?),
         None => Ok(false),
     }
+}
+
+/// The task factory of the loop, or its None; nothing where it has no method to tell.
+fn factory_of<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let method = event_loop.getattr_opt(intern!(event_loop.py(), "get_task_factory"))?;
+    method.map(|get_task_factory| ffi::call(&get_task_factory, &[])).transpose()
+}
+
+/// Whether the factory was made by `asyncio.create_eager_task_factory()`, for whatever class.
+#[cfg(Py_3_12)]
+fn is_asyncios(factory: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = factory.py();
+    Ok(factory.is_exact_instance_of::<PyFunction>()
+        && factory.getattr(intern!(py, "__code__"))?.is(&asyncio(py).eager_factory_code))
+}
+
+#[cfg(not(Py_3_12))]
+#[allow(clippy::unnecessary_wraps)] // as the other
+fn is_asyncios(_factory: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(false)
+}
+
+/// Whether such a factory makes tasks of ours.
+fn makes_ours(factory: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = factory.py();
+    let closure = factory.getattr(intern!(py, "__closure__"))?.cast_into::<PyTuple>()?;
+    let constructor = closure.get_item(0)?.getattr(intern!(py, "cell_contents"))?;
+    Ok(constructor.is(py.get_type::<Task>()))
 }
 
 /// Whether `create_task(coroutine)` of a loop without a task factory would do nothing but call the
@@ -80,33 +109,75 @@ fn only_calls_class(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
             && !ffi::call_method(is_closed, &[event_loop])?.is_truthy()?))
 }
 
+/// How a loop makes tasks of coroutines.
+enum Way<'py> {
+    /// Its `create_task()` would only call the class.
+    Class,
+    /// It would only call this factory, which would only call the class for an eager task.
+    Eager(Bound<'py, PyAny>),
+    /// It is called.
+    Loop,
+}
+
+impl<'py> Way<'py> {
+    fn of(event_loop: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = event_loop.py();
+        let Some(factory) = factory_of(event_loop)? else { return Ok(Self::Loop) };
+        if factory.is_none() {
+            let class = asyncio(py).tasks.bind(py).getattr(intern!(py, "Task"))?;
+            let directly = class.is(py.get_type::<Task>()) && only_calls_class(event_loop)?;
+            return Ok(if directly { Self::Class } else { Self::Loop });
+        }
+        let directly = !asyncio(py).quirks.names_what_factories_make
+            && schedule::only_calls_class(event_loop)?
+            && is_asyncios(&factory)?
+            && makes_ours(&factory)?;
+        Ok(if directly { Self::Eager(factory) } else { Self::Loop })
+    }
+}
+
 /// Makes tasks of coroutines, on one loop.
 pub(super) struct Maker<'py> {
     event_loop: Bound<'py, PyAny>,
-    /// Whether `create_task()` of that loop would only call the class.
-    directly: bool,
+    way: Way<'py>,
 }
 
 impl<'py> Maker<'py> {
     pub(super) fn on(event_loop: Bound<'py, PyAny>) -> PyResult<Self> {
-        let py = event_loop.py();
-        let class = asyncio(py).tasks.bind(py).getattr(intern!(py, "Task"))?;
-        let directly = class.is(py.get_type::<Task>()) && only_calls_class(&event_loop)?;
-        Ok(Self { event_loop, directly })
+        let way = Way::of(&event_loop)?;
+        Ok(Self { event_loop, way })
     }
 
     /// `asyncio.ensure_future(coroutine, loop=event_loop)`
-    pub(super) fn make(&self, coroutine: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    pub(super) fn make(&mut self, coroutine: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = coroutine.py();
-        if self.directly {
+        if let Way::Class = self.way {
             return Task::create(coroutine, self.event_loop.clone()).map(Bound::into_any);
         }
-        let task = ffi::call_method(intern!(py, "create_task"), &[&self.event_loop, &coroutine]);
+        let task = self.make_with_python(&coroutine);
         if let Err(error) = &task
             && error.is_instance_of::<PyRuntimeError>(py)
         {
             ffi::call_method(intern!(py, "close"), &[&coroutine])?;
         }
         task.map_err(|error| raised_in(error, asyncio(py).ensure_future.bind(py)))
+    }
+
+    /// Makes a task where code of others runs meanwhile, and may change how the next one is made.
+    fn make_with_python(&mut self, coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let create_task = intern!(coroutine.py(), "create_task");
+        let Way::Eager(factory) = &self.way else {
+            return ffi::call_method(create_task, &[&self.event_loop, coroutine]);
+        };
+        let task = Task::create_eagerly(coroutine.clone(), self.event_loop.clone());
+        let task = task.map(Bound::into_any).map_err(|error| {
+            let error = raised_in(error, factory);
+            match ffi::method_of(&self.event_loop, create_task) {
+                Ok(create_task) => raised_in(error, &create_task),
+                Err(_) => error,
+            }
+        })?;
+        self.way = Way::of(&self.event_loop)?;
+        Ok(task)
     }
 }

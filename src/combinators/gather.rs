@@ -64,7 +64,7 @@ fn collect<'py>(
         awaiter.note(&ensure::running_loop(py)?)?;
     }
     let callback = DoneCallback::of_gathering(&gathering)?;
-    let maker = Maker::on(event_loop.clone())?;
+    let mut maker = Maker::on(event_loop.clone())?;
     let mut known = Known::default();
     let mut children = Vec::with_capacity(arguments.len());
     let mut done = Vec::new();

@@ -38,7 +38,7 @@ pub(crate) struct Signature {
     positional: usize,
     /// The names as Python strings; a keyword at a call is the same object nearly always.
     interned: PyOnceLock<Vec<Py<PyString>>>,
-    /// The keywords of the last call: whoever calls again does so with the same tuple.
+    /// The keywords of the last call: whoever calls again has the same ones.
     last: Field<Option<Keywords>>,
 }
 
@@ -46,6 +46,16 @@ pub(crate) struct Signature {
 struct Keywords {
     names: Py<PyTuple>,
     places: [u8; MOST_PARAMETERS],
+}
+
+impl Keywords {
+    /// Whether these are the keywords: mostly in the same tuple, else the same strings in another one.
+    fn has(&self, names: &Bound<'_, PyTuple>) -> bool {
+        let known = self.names.bind(names.py());
+        known.is(names)
+            || (known.len() == names.len()
+                && known.iter_borrowed().zip(names.iter_borrowed()).all(|(one, two)| one.is(two)))
+    }
 }
 
 /// The arguments do not fit the parameters.
@@ -120,9 +130,10 @@ impl Signature {
     /// The parameter for each of the names, in their order; what is behind them means nothing.
     fn places_of(&self, names: &Bound<'_, PyTuple>) -> Result<[u8; MOST_PARAMETERS], Mismatch> {
         let py = names.py();
-        if let Some(places) = self.last.look(py, |last| {
-            last.as_ref().filter(|last| last.names.is(names)).map(|last| last.places)
-        }) {
+        if let Some(places) = self
+            .last
+            .look(py, |last| last.as_ref().filter(|last| last.has(names)).map(|last| last.places))
+        {
             return Ok(places);
         }
         let mut places = [0; MOST_PARAMETERS];

@@ -16,6 +16,8 @@ mod work;
 #[cfg(feature = "module")]
 mod alive;
 #[cfg(feature = "module")]
+mod builtin;
+#[cfg(feature = "module")]
 mod call;
 #[cfg(feature = "module")]
 mod class;
@@ -57,6 +59,7 @@ pub(crate) use work::{RawWork, Work};
 #[cfg(feature = "module")]
 pub(crate) use self::{
     alive::{AliveList, Links, Listed, alive, join_list, leave_list},
+    builtin::Builtin,
     call::{
         call, call_method, call_method_in_context, call_method_or_take_raised, call_with,
         compares_by_identity, same_or_equal,

@@ -53,10 +53,12 @@ struct Running {
     event_loop: usize,
     queue: usize,
     next: u64,
+    /// Whether the loop runs by itself, once somebody has asked; it may be run by hand.
+    by_itself: Option<bool>,
 }
 
 impl Running {
-    const NOTHING: Self = Self { event_loop: 0, queue: 0, next: 0 };
+    const NOTHING: Self = Self { event_loop: 0, queue: 0, next: 0, by_itself: None };
 }
 
 thread_local! {
@@ -72,6 +74,19 @@ pub(super) fn queue_in_use<'py>(event_loop: &Bound<'py, PyAny>) -> Option<Deque<
     let is_running = running.event_loop == event_loop.as_ptr() as usize;
     // SAFETY: `run_passes`, further up in this thread, has noted the queue and holds it until then.
     is_running.then(|| unsafe { stock::queue_at(event_loop.py(), running.queue) })
+}
+
+/// Whether a batch is run in this thread by a loop that runs by itself.
+pub(super) fn is_run_by(event_loop: &Bound<'_, PyAny>) -> bool {
+    let running = RUNNING.get();
+    if running.event_loop != event_loop.as_ptr() as usize {
+        return false;
+    }
+    running.by_itself.unwrap_or_else(|| {
+        let by_itself = stock::is_in_a_thread(event_loop);
+        RUNNING.set(Running { by_itself: Some(by_itself), ..running });
+        by_itself
+    })
 }
 
 /// Puts work at the end of the queue.
@@ -394,7 +409,8 @@ struct Pass {
 impl Pass {
     fn begin(event_loop: &Bound<'_, PyAny>, queue: &Deque<'_>) -> Self {
         let event_loop = event_loop.as_ptr() as usize;
-        Self { outer: RUNNING.replace(Running { event_loop, queue: queue.address(), next: 0 }) }
+        let queue = queue.address();
+        Self { outer: RUNNING.replace(Running { event_loop, queue, ..Running::NOTHING }) }
     }
 }
 

@@ -21,7 +21,7 @@ use pyo3::prelude::*;
 
 pub(crate) use ready::Ready;
 use resume::Resume;
-pub(crate) use stock::{debug_of, only_calls_class};
+pub(crate) use stock::{debug_of, is_running, only_calls_class};
 use turn::Join;
 
 use crate::ffi;

@@ -17,7 +17,7 @@ use crate::ffi::{self, Deque, DequeClass};
 const METHODS: [&str; 4] = ["call_soon", "_call_soon", "_run_once", "get_debug"];
 
 /// What is gone around where tasks are made; loops that are told about theirs are still known.
-const MAKERS: [&str; 2] = ["create_task", "get_task_factory"];
+const MAKERS: [&str; 3] = ["create_task", "get_task_factory", "is_running"];
 
 struct Stock {
     loops: Vec<KnownClass>,
@@ -123,11 +123,34 @@ pub(crate) fn only_calls_class(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> 
     if queue_to_append_to(event_loop)?.is_none() {
         return Ok(false);
     }
-    let maker = stock().makers.iter().find(|class| class.is_class_of(event_loop));
-    match maker.filter(|class| class.is_unchanged(py)) {
+    match maker(event_loop) {
         Some(class) => class.has_method(event_loop, intern!(py, "create_task")),
         None => Ok(false),
     }
+}
+
+/// Whether a thread is in the loop's `run_forever()`.
+pub(super) fn is_in_a_thread(event_loop: &Bound<'_, PyAny>) -> bool {
+    let thread = ffi::attribute_of(event_loop, intern!(event_loop.py(), "_thread_id"));
+    thread.is_some_and(|thread| !thread.is_none())
+}
+
+/// `loop.is_running()`
+pub(crate) fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let name = intern!(event_loop.py(), "is_running");
+    if batch::is_run_by(event_loop)
+        && let Some(class) = maker(event_loop)
+        && class.has_method(event_loop, name)?
+    {
+        return Ok(true);
+    }
+    ffi::call_method(name, &[event_loop])?.is_truthy()
+}
+
+/// The class of a stock loop whose methods for making tasks are what they were.
+fn maker(event_loop: &Bound<'_, PyAny>) -> Option<&'static KnownClass> {
+    let maker = stock().makers.iter().find(|class| class.is_class_of(event_loop));
+    maker.filter(|class| class.is_unchanged(event_loop.py()))
 }
 
 /// `loop.get_debug()`
@@ -158,7 +181,7 @@ impl<'py> Watched<'py> {
         let Some(class) = stock.class_of(event_loop) else { return Ok(None) };
         let Some(selector) = attribute(intern!(py, "_selector")) else { return Ok(None) };
         // Somebody runs the entries by hand: none of the loop's passes are left out then.
-        if attribute(intern!(py, "_thread_id")).is_none_or(|thread| thread.is_none()) {
+        if !is_in_a_thread(event_loop) {
             return Ok(None);
         }
         if !class.has_method(event_loop, intern!(py, "_run_once"))?

@@ -1,9 +1,8 @@
 //! Making a task.
 
 use pyo3::exceptions::PyTypeError;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyBool, PyString};
 
 use super::{Task, as_future, eager};
 use crate::asyncio::asyncio;
@@ -21,6 +20,17 @@ impl Task {
     ) -> PyResult<Bound<'py, Self>> {
         let task = ffi::blank::<Self>(coroutine.py())?;
         initialise(&task, [Some(coroutine), Some(event_loop), None, None, None])?;
+        Ok(task)
+    }
+
+    /// `Task(coroutine, loop=event_loop, eager_start=True)`
+    pub(crate) fn create_eagerly<'py>(
+        coroutine: Bound<'py, PyAny>,
+        event_loop: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let task = ffi::blank::<Self>(coroutine.py())?;
+        let at_once = PyBool::new(coroutine.py(), true).to_owned().into_any();
+        initialise(&task, [Some(coroutine), Some(event_loop), None, None, Some(at_once)])?;
         Ok(task)
     }
 }
@@ -44,7 +54,7 @@ pub(super) fn initialise<'py>(task: &Bound<'py, Task>, arguments: Arguments<'py>
     };
     fill(task, coroutine, context, given(name))?;
     registry::count_task();
-    if eager_start && ffi::call_method(intern!(py, "is_running"), &[&event_loop])?.is_truthy()? {
+    if eager_start && schedule::is_running(&event_loop)? {
         return eager::start(task, &event_loop);
     }
     schedule::soon(&event_loop, Ready::Step(task.clone().unbind()))?;
