@@ -82,14 +82,14 @@ impl<const PACKAGE: usize> Quick for CreateTask<PACKAGE> {
                 return ask(&TASK_IN_PYTHON[PACKAGE], py);
             }
         }
+        if !ffi::call_method(intern!(py, "get_task_factory"), &[event_loop])?.is_none() {
+            return ask(&TASK_BY_LOOP[PACKAGE], py);
+        }
         if name.as_ref().is_some_and(|name| !name.is_exact_instance_of::<PyString>())
             || !is_in_force(&asyncio(py).tasks, intern!(py, "Task"), &py.get_type::<Task>())?
             || ffi::call_method(intern!(py, "is_closed"), &[event_loop])?.is_truthy()?
         {
             return ask(&TASK_IN_PYTHON[PACKAGE], py);
-        }
-        if !ffi::call_method(intern!(py, "get_task_factory"), &[event_loop])?.is_none() {
-            return ask(&TASK_BY_LOOP[PACKAGE], py);
         }
         // uvloop names the task when it is made: it has had a number by then.
         let (at_once, later) = if PACKAGE == UVLOOP { (None, name) } else { (name, None) };

@@ -23,6 +23,9 @@ pub(crate) enum Reply<'py> {
     Ask(Bound<'py, PyAny>),
 }
 
+/// So many arguments are passed on without a place of memory for them.
+const A_FEW: usize = 5;
+
 /// The arguments of a call.
 pub(crate) struct Given<'a, 'py> {
     positional: &'a [*mut ffi::PyObject],
@@ -121,10 +124,17 @@ unsafe extern "C" fn call<Q: Quick>(
                     Reply::Answer(answer) => return Ok(answer),
                     Reply::Ask(function) => function,
                 };
-                let mut stack = vec![receiver.as_ptr()];
-                stack.extend_from_slice(values);
+                let (mut few, mut many) = ([ptr::null_mut(); 1 + A_FEW], Vec::new());
+                let row = if all <= A_FEW {
+                    &mut few[..=all]
+                } else {
+                    many.resize(1 + all, ptr::null_mut());
+                    &mut many[..]
+                };
+                row[0] = receiver.as_ptr();
+                row[1..].copy_from_slice(values);
                 let answer = hang_if_ended(|| {
-                    PyObject_Vectorcall(asked.as_ptr(), stack.as_ptr(), count + 1, names)
+                    PyObject_Vectorcall(asked.as_ptr(), row.as_ptr(), count + 1, names)
                 });
                 Bound::from_owned_ptr_or_err(py, answer)
             });
