@@ -42,13 +42,25 @@ pub(crate) fn gather<'py>(
         && gathering::is_untouched(py)?
         && let Some(event_loop) = ensure::common_loop(&coros_or_futures, running)?
     {
-        return collect(&coros_or_futures, event_loop, return_exceptions)
-            .map(Bound::into_any)
-            .map_err(|error| ensure::raised_in(error, asyncio(py).gather.bind(py)));
+        let collected = collect(&coros_or_futures, event_loop, return_exceptions)
+            .map_err(|error| ensure::raised_in(error, asyncio(py).gather.bind(py)))?;
+        return match collected {
+            Collected::All(gathering) => Ok(gathering.into_any()),
+            Collected::Some(futures) => {
+                let keywords = [("return_exceptions", return_exceptions)].into_py_dict(py)?;
+                asyncio(py).gather.bind(py).call(futures, Some(&keywords))
+            }
+        };
     }
     let keywords = [("return_exceptions", return_exceptions)];
     let keywords = keywords.into_iter().filter(|(_, value)| value.is_some()).into_py_dict(py)?;
     asyncio(py).gather.bind(py).call(coros_or_futures, Some(&keywords))
+}
+
+enum Collected<'py> {
+    All(Bound<'py, GatheringFuture>),
+    /// The children so far and the arguments that are left, for asyncio's own function to go on with.
+    Some(Bound<'py, PyTuple>),
 }
 
 /// Makes tasks of the coroutines and registers with all children that are not done.
@@ -56,7 +68,7 @@ fn collect<'py>(
     arguments: &Bound<'py, PyTuple>,
     event_loop: Bound<'py, PyAny>,
     return_exceptions: bool,
-) -> PyResult<Bound<'py, GatheringFuture>> {
+) -> PyResult<Collected<'py>> {
     let py = arguments.py();
     let gathering = GatheringFuture::collecting(py, return_exceptions)?;
     let awaiter = gathering.get().awaiter();
@@ -69,7 +81,7 @@ fn collect<'py>(
     let mut children = Vec::with_capacity(arguments.len());
     let mut done = Vec::new();
     let mut registered = 0;
-    for argument in arguments {
+    for (place, argument) in arguments.iter().enumerate() {
         if let Some(place) = known.place_of(&argument, children.len()) {
             children.push(Bound::clone(&children[place]));
             continue;
@@ -77,6 +89,15 @@ fn collect<'py>(
         let child = if ffi::is_native_coroutine(&argument) {
             let task = maker.make(argument)?;
             child::keep_quiet_when_destroyed(&task)?;
+            if maker.was_put_into_debug_mode() {
+                for child in &children {
+                    child::remove_done_callback(child, &callback)?;
+                    awaiter.discard_from(child)?;
+                }
+                children.push(task);
+                children.extend(arguments.iter().skip(place + 1));
+                return PyTuple::new(py, children).map(Collected::Some);
+            }
             task
         } else {
             argument
@@ -96,7 +117,7 @@ fn collect<'py>(
         child_done(&gathering, &child)
             .map_err(|error| ensure::raised_in(error, callback.as_any()))?;
     }
-    Ok(gathering)
+    Ok(Collected::All(gathering))
 }
 
 /// A child is done. What follows is seen to in the order in which the loop hears of them.

@@ -20,19 +20,23 @@ pub(crate) fn shield(arg: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     let Some(event_loop) = ensure::common_loop(&arguments, None)? else {
         return asyncio(py).shield.bind(py).call1(arguments);
     };
-    protect(arg, event_loop).map_err(|error| ensure::raised_in(error, asyncio(py).shield.bind(py)))
+    let as_in_asyncio = |error| ensure::raised_in(error, asyncio(py).shield.bind(py));
+    let mut inner = arg;
+    if ffi::is_native_coroutine(&inner) {
+        let mut maker = Maker::on(event_loop.clone())?;
+        inner = maker.make(inner).map_err(as_in_asyncio)?;
+        if maker.was_put_into_debug_mode() {
+            return asyncio(py).shield.bind(py).call1((inner,));
+        }
+    }
+    protect(inner, event_loop).map_err(as_in_asyncio)
 }
 
 fn protect<'py>(
-    arg: Bound<'py, PyAny>,
+    inner: Bound<'py, PyAny>,
     event_loop: Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = arg.py();
-    let inner = if ffi::is_native_coroutine(&arg) {
-        Maker::on(event_loop.clone())?.make(arg)?
-    } else {
-        arg
-    };
+    let py = inner.py();
     if child::is_done(&inner)? {
         return Ok(inner);
     }

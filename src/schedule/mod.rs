@@ -58,7 +58,7 @@ pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> 
     }
     let callback = ready.callback(py)?;
     match ready.argument(py) {
-        Some(argument) => call_soon_with(event_loop, &callback, argument, &context).map(drop),
+        Some(argument) => call_soon_with(event_loop, &callback, argument, &context),
         None => call_soon(event_loop, &callback, &context).map(drop),
     }
 }
@@ -96,7 +96,7 @@ pub(crate) fn call_soon_with<'py>(
     callback: &Bound<'py, PyAny>,
     argument: &Bound<'py, PyAny>,
     context: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
+) -> PyResult<()> {
     let name = intern!(event_loop.py(), "call_soon");
-    ffi::call_method_in_context(name, &[event_loop, callback, argument], context)
+    ffi::call_method_in_context(name, &[event_loop, callback, argument], context).map(drop)
 }

@@ -11,19 +11,19 @@ use std::collections::VecDeque;
 use pyo3::intern;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyDict, PyString, PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::ready::{self, Ready};
 use super::turn::{Entry, Turn};
-use super::{MOST_PASSES, call_soon, call_soon_with, stock, uvloop};
+use super::{MOST_PASSES, call_soon, stock, uvloop};
 use crate::ffi::{
     self, Call, Collected, Deque, Enough, Field, Kept, LeftContext, LibuvLoop, SharedField, Spare,
     Visit,
 };
 use crate::seat::Seat;
 
-/// What uvloop calls for several tasks.
+/// What uvloop calls for several tasks. Whoever looks at it sees the function of the first.
 #[pyclass(module = "aioxide._core", frozen, immutable_type)]
 pub(crate) struct Several {
     event_loop: SharedField,
@@ -37,6 +37,8 @@ pub(crate) struct Several {
     /// For what becomes ready while this one runs.
     spare: Field<Option<Entry>>,
     libuv: Field<Option<LibuvLoop>>,
+    /// What has raised something that was reported.
+    shown: Field<Option<Ready>>,
 }
 
 /// Called when the module is made.
@@ -76,7 +78,7 @@ impl Several {
 
     /// Leaves `run`, which was run before, to be used again.
     pub(super) fn leave_spare(&self, py: Python<'_>, run: Entry) {
-        drop(self.spare.replace(py, Some(run)));
+        drop(self.spare.replace(py, Some(run).filter(|run| run.several.get().is_unseen(py))));
     }
 
     /// Has the loop call it; answers with the loop's handle.
@@ -148,7 +150,9 @@ impl Several {
         let py = event_loop.py();
         let outcome = ffi::catch_panic(|| {
             while let Some(ready) = self.work.pop_front(py) {
-                ready.run_or(seat, report)?;
+                ready.run_or(seat, |ready, event_loop, error| {
+                    self.report(ready, event_loop, error)
+                })?;
             }
             Ok(())
         });
@@ -164,6 +168,31 @@ impl Several {
         ffi::call_method(intern!(py, "call_exception_handler"), &[event_loop, &context]).map(drop)
     }
 
+    /// Reports what a piece of work has raised, in uvloop's words. The handle shows that one for ever.
+    fn report(&self, ready: &Ready, event_loop: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
+        let py = event_loop.py();
+        let handle = match self.handle.bound(py).and_then(|handle| handle.upgrade()) {
+            Some(handle) => handle,
+            None => ready.handle(event_loop)?,
+        };
+        drop(self.shown.replace(py, Some(ready.clone_ref(py))));
+        ready::report(event_loop, &ready.callback(py)?, error, &handle)
+    }
+
+    /// Whether what was run can be used again: nobody has been shown it.
+    pub(super) fn is_unseen(&self, py: Python<'_>) -> bool {
+        !self.shown.is_some(py)
+    }
+
+    /// The function that asyncio would have in its place.
+    fn function<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let function = |ready: &Ready| ready.callback(py);
+        let shown = self.shown.look(py, |shown| shown.as_ref().map(function));
+        shown
+            .or_else(|| self.work.look(py, |work| work.front().map(function)))
+            .unwrap_or_else(|| Ok(py.None().into_bound(py)))
+    }
+
     fn put_back(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         let left = self.work.take(event_loop.py());
         if left.is_empty() {
@@ -176,32 +205,6 @@ impl Several {
             queue.pop()?;
         }
         Ok(())
-    }
-}
-
-/// Reports what a piece of work has raised, in uvloop's words.
-fn report(ready: &Ready, event_loop: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
-    let callback = ready.callback(event_loop.py())?;
-    ready::report(event_loop, &callback, error, &handle_to_show(ready, event_loop)?)
-}
-
-/// The handle that uvloop would have for a piece of work: it is put into the queue, and taken out again.
-fn handle_to_show<'py>(
-    ready: &Ready,
-    event_loop: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = event_loop.py();
-    if !uvloop::only_appends(event_loop)? {
-        return ready.handle(event_loop);
-    }
-    let (callback, context) = (ready.callback(py)?, ready.context(py)?);
-    let handle = match ready.argument(py) {
-        Some(argument) => call_soon_with(event_loop, &callback, argument, &context)?,
-        None => call_soon(event_loop, &callback, &context)?,
-    };
-    match uvloop::queue_ending_with(event_loop, &handle)? {
-        Some(queue) => queue.pop(),
-        None => handle.call_method0(intern!(py, "cancel")).map(|_| handle),
     }
 }
 
@@ -239,6 +242,7 @@ impl Kept for Several {
             queue: SharedField::new(None),
             spare: Field::new(None),
             libuv: Field::new(None),
+            shown: Field::new(None),
         }
     }
 
@@ -253,7 +257,7 @@ impl Kept for Several {
         let bound = |object: Py<PyAny>| object.into_bound(py);
         let objects = (self.event_loop.take(py).map(bound), self.context.take(py).map(bound));
         let place = (self.handle.take(py), self.queue.take(py), self.libuv.take(py));
-        (self.work.take(py), self.spare.take(py), objects, place)
+        (self.work.take(py), self.shown.take(py), self.spare.take(py), objects, place)
     }
 }
 
@@ -262,6 +266,18 @@ impl Several {
     // Here for the class to have one; `ffi::install_call` puts what is run in its place.
     fn __call__(slf: &Bound<'_, Self>) -> PyResult<()> {
         Self::call(slf)
+    }
+
+    fn __getattr__<'py>(
+        &self,
+        py: Python<'py>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.function(py)?.getattr(name)
+    }
+
+    fn __repr__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        self.function(py)?.repr()
     }
 
     // Here for the class to take part in the collection of garbage; `ffi::install_traverse` puts what
@@ -285,6 +301,7 @@ impl Collected for Several {
         this.handle.traverse(visit)?;
         this.queue.traverse(visit)?;
         this.spare.traverse(visit)?;
-        this.libuv.traverse(visit)
+        this.libuv.traverse(visit)?;
+        this.shown.traverse(visit)
     }
 }

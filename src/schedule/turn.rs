@@ -168,9 +168,9 @@ impl Turn {
 
     /// What was begun is run next, and what was run can be used again.
     pub(super) fn go_on(run: &Entry, py: Python<'_>) -> Option<Entry> {
-        let run = run.clone_ref(py);
+        let run = run.several.get().is_unseen(py).then(|| run.clone_ref(py));
         let (next, former) =
-            TURN.with_borrow_mut(|turn| (turn.begun.take(), turn.spare.replace(run)));
+            TURN.with_borrow_mut(|turn| (turn.begun.take(), mem::replace(&mut turn.spare, run)));
         drop(former);
         next
     }

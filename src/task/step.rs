@@ -49,7 +49,6 @@ pub(super) fn schedule_throw(task: &Bound<'_, Task>, exception: &Bound<'_, PyAny
     let event_loop = as_future(task).get().ready_loop(py)?;
     let context = task.get().ready_context(py)?;
     schedule::call_soon_with(&event_loop, &Task::step_function(task)?, exception, &context)
-        .map(drop)
 }
 
 /// Runs one step as the current task of the loop. `exception` is thrown into the coroutine.
