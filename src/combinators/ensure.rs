@@ -3,7 +3,9 @@
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyFunction, PyTuple};
+#[cfg(Py_3_12)]
+use pyo3::types::PyFunction;
+use pyo3::types::PyTuple;
 
 use super::child;
 use crate::asyncio::asyncio;

@@ -35,6 +35,10 @@ pub(crate) trait Iterate: Kept {
     fn new(awaited: Bound<'_, Self::Awaited>) -> PyResult<Bound<'_, Self>>;
 
     fn advance<'py>(&self, py: Python<'py>) -> PyResult<Advance<'py>>;
+
+    /// The result if it is there, where nothing can go wrong: the iterator is exhausted then. Must not
+    /// panic.
+    fn take_result<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>>;
 }
 
 /// Puts the short way on the types of what is awaited. Once, when the module is made.
@@ -92,6 +96,12 @@ unsafe extern "C" fn send<I: Iterate>(
     // SAFETY: the interpreter calls this attached, with an object of the type of `I` that it keeps
     // alive for the call, and with a place for an owned reference, or NULL with an exception set.
     unsafe {
+        let py = Python::assume_attached();
+        let this = Borrowed::from_ptr(py, iterator).cast_unchecked::<I>();
+        if let Some(result) = this.get().take_result(py) {
+            answer.write(result.into_ptr());
+            return ffi::PySendResult::PYGEN_RETURN;
+        }
         let (result, object) = match advance::<I>(iterator) {
             Ok(Advance::Yielded(object)) => (ffi::PySendResult::PYGEN_NEXT, object.into_ptr()),
             Ok(Advance::Returned(object)) => (ffi::PySendResult::PYGEN_RETURN, object.into_ptr()),

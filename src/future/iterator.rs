@@ -66,6 +66,12 @@ impl Iterate for FutureIter {
         self.future.clear(py);
         this.get_result(py).map(Advance::Returned)
     }
+
+    fn take_result<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let result = self.future.look(py, |future| future.as_ref()?.get().plain_result(py))?;
+        drop(self.future.take(py).map(|future| future.into_bound(py)));
+        Some(result)
+    }
 }
 
 /// Puts the short way of awaiting on both classes. Called when the module is made.

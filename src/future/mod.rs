@@ -100,7 +100,7 @@ impl Future {
     }
 
     fn ensure_ready(&self, py: Python<'_>) -> PyResult<()> {
-        self.ready_loop(py).map(drop)
+        if self.event_loop.is_some(py) { Ok(()) } else { self.ready_loop(py).map(drop) }
     }
 
     pub(crate) fn cancel_message<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {

@@ -166,6 +166,14 @@ impl Future {
         self.value.bound(py).unwrap_or_else(|| py.None().into_bound(py))
     }
 
+    /// The result of a future that has one, as `get_result` gives it. Must not panic.
+    pub(crate) fn plain_result<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        if self.life.peek(py) != Life::Returned || !self.event_loop.is_some(py) {
+            return None;
+        }
+        self.value.look(py, |value| value.as_ref().map(|value| value.bind(py).clone()))
+    }
+
     pub(crate) fn get_result<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.ensure_ready_for_outcome(py)?;
         match self.retrieve(py)? {

@@ -219,7 +219,12 @@ class Waits:
 
     async def gather(self, me, targets, return_exceptions, keep):
         def make(*awaitables):
-            return asyncio.gather(*awaitables, return_exceptions=return_exceptions)
+            gathering = asyncio.gather(*awaitables, return_exceptions=return_exceptions)
+            # The traceback of an exception from an eager step leads to the frame of asyncio's own
+            # `gather()` and that to the gathering, which dies with a garbage collection only.
+            if self.eager and gathering.done() and not gathering.cancelled():
+                gathering.exception()
+            return gathering
 
         return await self.outer(me, make, targets, keep)
 
