@@ -55,9 +55,10 @@ fn wakeup<'py>(
     future: &Bound<'py, PyAny>,
     seat: &mut Seat<'_, 'py>,
 ) -> PyResult<()> {
-    let has_plain_result = future::exact(future)
+    // To make an error may have the collector run, and with it whatever finalisers do.
+    let is_plain = future::exact(future)
         .is_some_and(|future| future.get().life(future.py()) == Life::Returned);
-    if !has_plain_result {
+    if !is_plain {
         seat.clear()?;
     }
     #[cfg(Py_3_14)]
