@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::queue::LoopQueue;
+use crate::schedule;
 
 /// The function that a loop calls to look into its queue.
 ///
@@ -14,33 +14,40 @@ use super::queue::LoopQueue;
 #[pyclass(module = "aioxide._core", frozen, immutable_type)]
 pub(crate) struct Drain {
     queue: Arc<LoopQueue>,
-    watching: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// For a loop to keep.
+    Watching,
+    /// For one call.
+    Passing,
+    /// For one call, for which the loop has not been woken.
+    Resting,
 }
 
 impl Drain {
-    /// For a loop to keep.
     #[cfg(unix)]
     pub(super) fn watching(queue: Arc<LoopQueue>) -> Self {
-        Self { queue, watching: true }
+        Self { queue, kind: Kind::Watching }
     }
 
-    /// For one call.
     pub(super) fn passing(queue: Arc<LoopQueue>) -> Self {
-        Self { queue, watching: false }
+        Self { queue, kind: Kind::Passing }
     }
 }
 
 #[pymethods]
 impl Drain {
-    /// Delivers what is ready. With `resting`, the loop has not been woken for anything.
-    #[pyo3(signature = (resting=false))]
-    fn __call__(slf: &Bound<'_, Self>, resting: bool) -> PyResult<()> {
+    /// Delivers what is ready.
+    fn __call__(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let queue = &slf.get().queue;
         if queue.is_orphaned() {
             return Ok(()); // what is in the pipe is for the loop of the parent
         }
-        if !resting {
+        if slf.get().kind != Kind::Resting {
             queue.signal.receive();
             let arrived = queue.take_arrived();
             let found_something = !arrived.is_empty();
@@ -59,13 +66,13 @@ impl Drain {
 /// Has the loop look, after all that is ready now, whether it may stop watching. On its thread.
 pub(super) fn rest_later(py: Python<'_>, queue: &Arc<LoopQueue>) -> PyResult<()> {
     let Some(event_loop) = queue.event_loop(py) else { return Ok(()) };
-    let drain = Bound::new(py, Drain::passing(queue.clone()))?;
-    event_loop.call_method1(intern!(py, "call_soon"), (drain, true)).map(drop)
+    let drain = Drain { queue: queue.clone(), kind: Kind::Resting };
+    schedule::soon_call(&event_loop, Bound::new(py, drain)?.into_any())
 }
 
 impl Drop for Drain {
     fn drop(&mut self) {
-        if self.watching {
+        if self.kind == Kind::Watching {
             Python::attach(|py| self.queue.close(py));
         }
     }

@@ -56,22 +56,23 @@ impl Signal {
 
 #[cfg(unix)]
 mod pipe {
-    use std::io::{self, Read, Write};
+    use std::io::{self, PipeReader, PipeWriter, Read, Write};
     use std::os::fd::AsRawFd;
-    use std::os::unix::net::UnixStream;
 
-    /// A pair of sockets, with a byte in it while a loop is to wake up. Neither end ever waits: a loop
-    /// may well call its reader once too often.
+    use rustix::io::ioctl_fionbio;
+
+    /// A pipe, with a byte in it while a loop is to wake up. Neither end ever waits: a loop may well call
+    /// its reader once too often.
     pub(crate) struct Pipe {
-        reader: UnixStream,
-        writer: UnixStream,
+        reader: PipeReader,
+        writer: PipeWriter,
     }
 
     impl Pipe {
         pub(crate) fn new() -> io::Result<Self> {
-            let (reader, writer) = UnixStream::pair()?;
-            reader.set_nonblocking(true)?;
-            writer.set_nonblocking(true)?;
+            let (reader, writer) = io::pipe()?;
+            ioctl_fionbio(&reader, true)?;
+            ioctl_fionbio(&writer, true)?;
             Ok(Self { reader, writer })
         }
 

@@ -212,6 +212,7 @@ fn hand_over(future: &Bound<'_, Future>, callback: Callback) -> PyResult<()> {
         }
         Callback::Call { function, context } => {
             let event_loop = future.get().ready_loop(py)?;
+            let argument = Some(argument);
             schedule::soon(&event_loop, Ready::Call { function, argument, context })
         }
         Callback::Native(callback) => DoneCallback::call_soon(&callback.into_bound(py), future),

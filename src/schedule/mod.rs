@@ -75,6 +75,12 @@ pub(crate) fn soon_again(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, Task>) 
     soon(event_loop, ready).map(|()| false)
 }
 
+/// Has the loop call this soon, in a copy of the current context.
+pub(crate) fn soon_call(event_loop: &Bound<'_, PyAny>, function: Bound<'_, PyAny>) -> PyResult<()> {
+    let context = ffi::copy_current_context(event_loop.py())?.unbind();
+    soon(event_loop, Ready::Call { function: function.unbind(), argument: None, context })
+}
+
 /// Whether what is ready goes straight into the queue of this loop: nobody else sees it come.
 pub(crate) fn is_unseen(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(stock::queue_to_append_to(event_loop)?.is_some())

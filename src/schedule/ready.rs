@@ -21,8 +21,8 @@ pub(crate) enum Ready {
     Step(Py<Task>),
     /// The next step of a task, with the future that it has awaited.
     Wakeup(Py<Task>, Py<Future>),
-    /// `function(argument)`
-    Call { function: Py<PyAny>, argument: Py<Future>, context: Py<PyAny> },
+    /// `function(argument)`, or `function()`
+    Call { function: Py<PyAny>, argument: Option<Py<Future>>, context: Py<PyAny> },
     /// A function of one of asyncio's combinators, with the future that is done.
     Native(Py<DoneCallback>, Py<Future>),
 }
@@ -34,7 +34,7 @@ impl Ready {
             Self::Wakeup(task, future) => Self::Wakeup(task.clone_ref(py), future.clone_ref(py)),
             Self::Call { function, argument, context } => Self::Call {
                 function: function.clone_ref(py),
-                argument: argument.clone_ref(py),
+                argument: argument.as_ref().map(|argument| argument.clone_ref(py)),
                 context: context.clone_ref(py),
             },
             Self::Native(callback, future) => {
@@ -67,9 +67,8 @@ impl Ready {
     pub(super) fn argument<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, Future>> {
         match self {
             Self::Step(_) => None,
-            Self::Wakeup(_, argument) | Self::Call { argument, .. } | Self::Native(_, argument) => {
-                Some(argument.bind(py))
-            }
+            Self::Call { argument, .. } => argument.as_ref().map(|argument| argument.bind(py)),
+            Self::Wakeup(_, argument) | Self::Native(_, argument) => Some(argument.bind(py)),
         }
     }
 
@@ -131,9 +130,10 @@ impl Ready {
         let outcome = match self {
             Self::Step(task) => Task::step(task.bind(py), seat),
             Self::Wakeup(task, future) => Task::wakeup(task.bind(py), future.bind(py), seat),
-            Self::Call { function, argument, .. } => {
-                ffi::call(function.bind(py), &[argument.bind(py)]).map(drop)
-            }
+            Self::Call { function, .. } => match self.argument(py) {
+                Some(argument) => ffi::call(function.bind(py), &[argument]).map(drop),
+                None => ffi::call(function.bind(py), &[]).map(drop),
+            },
             Self::Native(callback, future) => DoneCallback::run(callback.bind(py), future.bind(py)),
         };
         outcome.and(entered.exit())
@@ -189,7 +189,7 @@ impl Traverse for Ready {
             }
             Self::Call { function, argument, context } => {
                 visit.call(function)?;
-                visit.call(argument)?;
+                visit.call(argument.as_ref())?;
                 visit.call(context)
             }
             Self::Native(callback, future) => {
