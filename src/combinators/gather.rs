@@ -46,9 +46,17 @@ pub(crate) fn gather<'py>(
             .map_err(|error| ensure::raised_in(error, asyncio(py).gather.bind(py)))?;
         return match collected {
             Collected::All(gathering) => Ok(gathering.into_any()),
-            Collected::Some(futures) => {
+            Collected::Some { futures, registered, callback } => {
                 let keywords = [("return_exceptions", return_exceptions)].into_py_dict(py)?;
-                asyncio(py).gather.bind(py).call(futures, Some(&keywords))
+                let gathering = asyncio(py).gather.bind(py).call(futures, Some(&keywords));
+                for child in registered {
+                    if gathering.is_ok() {
+                        child::give_place_to_last(&child, &callback)?;
+                    } else {
+                        child::remove_done_callback(&child, &callback)?;
+                    }
+                }
+                gathering
             }
         };
     }
@@ -59,8 +67,13 @@ pub(crate) fn gather<'py>(
 
 enum Collected<'py> {
     All(Bound<'py, GatheringFuture>),
-    /// The children so far and the arguments that are left, for asyncio's own function to go on with.
-    Some(Bound<'py, PyTuple>),
+    /// The children so far and the arguments that are left, for asyncio's own function to go on with. It
+    /// gets the places where `callback` has registered.
+    Some {
+        futures: Bound<'py, PyTuple>,
+        registered: Vec<Bound<'py, PyAny>>,
+        callback: Bound<'py, DoneCallback>,
+    },
 }
 
 /// Makes tasks of the coroutines and registers with all children that are not done.
@@ -90,13 +103,14 @@ fn collect<'py>(
             let task = maker.make(argument)?;
             child::keep_quiet_when_destroyed(&task)?;
             if maker.was_put_into_debug_mode() {
-                for child in &children {
-                    child::remove_done_callback(child, &callback)?;
+                let registered = children.clone();
+                for child in &registered {
                     awaiter.discard_from(child)?;
                 }
                 children.push(task);
                 children.extend(arguments.iter().skip(place + 1));
-                return PyTuple::new(py, children).map(Collected::Some);
+                let futures = PyTuple::new(py, children)?;
+                return Ok(Collected::Some { futures, registered, callback });
             }
             task
         } else {

@@ -19,7 +19,7 @@ use super::turn::{Entry, Turn};
 use super::{MOST_PASSES, call_soon, stock, uvloop};
 use crate::ffi::{
     self, Call, Collected, Deque, Enough, Field, Kept, LeftContext, LibuvLoop, SharedField, Spare,
-    Visit,
+    Visit, fault,
 };
 use crate::seat::Seat;
 
@@ -186,6 +186,7 @@ impl Several {
 
     /// The function that asyncio would have in its place.
     fn function<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        fault::point();
         let function = |ready: &Ready| ready.callback(py);
         let shown = self.shown.look(py, |shown| shown.as_ref().map(function));
         shown

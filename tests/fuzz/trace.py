@@ -25,13 +25,15 @@ _PACKAGE = re.escape(os.path.dirname(aioxide.__file__) + os.sep)
 _LOOP_FILE = re.compile(rf"/asyncio/(?:base_)?events\.py$|^{_PACKAGE}")
 # The callbacks of asyncio's combinators, which are native on our side: they show their names and,
 # in what is raised, their lines, but have no frame. It is missed only where debug mode is switched
-# on while a combinator waits, for in debug mode asyncio's own ones are used.
+# on while a combinator waits, for in debug mode asyncio's own ones are used; but what `gather()`
+# returns is ours there as well, and so is its `cancel()`.
 _COMBINATOR_FILE = re.compile(r"/asyncio/tasks\.py$")
-_COMBINATOR_CALLBACKS = {
+_COMBINATOR_FRAMES = {
     "_done_callback",
     "_inner_done_callback",
     "_outer_done_callback",
     "_on_completion",
+    "cancel",
 }
 _CREATED = re.compile(r"(?<=created at )\S+:\d+")
 _DEEPEST = 12
@@ -192,7 +194,7 @@ class Trace:
 
 def _is_accidental(frame):
     """Whether a frame is of the loop or of a combinator."""
-    combinator = frame.name in _COMBINATOR_CALLBACKS and _COMBINATOR_FILE.search(frame.filename)
+    combinator = frame.name in _COMBINATOR_FRAMES and _COMBINATOR_FILE.search(frame.filename)
     return combinator or _LOOP_FILE.search(frame.filename)
 
 

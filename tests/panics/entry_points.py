@@ -371,7 +371,12 @@ RESUME = {
     "__getattribute__": [],  # the interpreter's, which calls `__getattr__`
     "__repr__": [method(resume, "__repr__")],
 }
-SEVERAL = {"__call__": []}
+SEVERAL = {
+    "__call__": [],
+    "__getattr__": [method(several, "__getattr__", "__doc__")],
+    "__getattribute__": [],  # as above
+    "__repr__": [method(several, "__repr__")],
+}
 
 
 def between_tasks(function):
