@@ -25,8 +25,8 @@ def run(impl, main):
 
 
 def shown(object):
-    """The repr, without what is not the same in two runs."""
-    return re.sub(r"0x[0-9a-f]+|Task-\d+", "…", repr(object))
+    """The repr, without what is not the same in two runs, and without where it was created."""
+    return re.sub(r"0x[0-9a-f]+|Task-\d+|(?<=created at )[^ >]+", "…", repr(object))
 
 
 async def result(value):

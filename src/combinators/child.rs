@@ -125,38 +125,6 @@ pub(super) fn remove_done_callback(
     }
 }
 
-/// Has who has registered last take the place of `callback`, where the child can be asked who has; else
-/// `callback` is removed only.
-pub(super) fn give_place_to_last<'py>(
-    child: &Bound<'py, PyAny>,
-    callback: &Bound<'py, DoneCallback>,
-) -> PyResult<()> {
-    let py = child.py();
-    if let Some(own) = plain(child) {
-        future::give_place_to_last(own, callback);
-        return Ok(());
-    }
-    let pairs = child.getattr_opt(intern!(py, "_callbacks"))?;
-    let mut registered: Vec<Pair<'py>> =
-        pairs.and_then(|pairs| pairs.extract().ok()).unwrap_or_default();
-    let place = registered.iter().position(|(function, _)| function.is(callback));
-    let Some(place) = place else { return remove_done_callback(child, callback) };
-    registered.swap_remove(place);
-    // In the new order, all anew from the first that changes.
-    for (function, _) in &registered[place..] {
-        ffi::call_method(intern!(py, "remove_done_callback"), &[child, function])?;
-    }
-    remove_done_callback(child, callback)?;
-    for (function, context) in &registered[place..] {
-        let name = intern!(py, "add_done_callback");
-        ffi::call_method_in_context(name, &[child, function], context)?;
-    }
-    Ok(())
-}
-
-/// A function and the context it is called in.
-type Pair<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
-
 /// `future.set_result(result)`
 pub(super) fn set_result<'py>(
     future: &Bound<'py, PyAny>,

@@ -142,20 +142,12 @@ impl<'py> Way<'py> {
 pub(super) struct Maker<'py> {
     event_loop: Bound<'py, PyAny>,
     way: Way<'py>,
-    /// Whether the loop has been put into debug mode meanwhile.
-    debug: bool,
 }
 
 impl<'py> Maker<'py> {
     pub(super) fn on(event_loop: Bound<'py, PyAny>) -> PyResult<Self> {
         let way = Way::of(&event_loop)?;
-        Ok(Self { event_loop, way, debug: false })
-    }
-
-    /// Whether code that has run while tasks were made has put the loop into debug mode. There asyncio
-    /// notes where everything was made, so its own code has to make the rest.
-    pub(super) fn was_put_into_debug_mode(&self) -> bool {
-        self.debug
+        Ok(Self { event_loop, way })
     }
 
     /// `asyncio.ensure_future(coroutine, loop=event_loop)`
@@ -176,21 +168,18 @@ impl<'py> Maker<'py> {
     /// Makes a task where code of others runs meanwhile, and may change how the next one is made.
     fn make_with_python(&mut self, coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let create_task = intern!(coroutine.py(), "create_task");
-        let task = if let Way::Eager(factory) = &self.way {
-            let task = Task::create_eagerly(coroutine.clone(), self.event_loop.clone());
-            let task = task.map(Bound::into_any).map_err(|error| {
-                let error = raised_in(error, factory);
-                match ffi::method_of(&self.event_loop, create_task) {
-                    Ok(create_task) => raised_in(error, &create_task),
-                    Err(_) => error,
-                }
-            })?;
-            self.way = Way::of(&self.event_loop)?;
-            task
-        } else {
-            ffi::call_method(create_task, &[&self.event_loop, coroutine])?
+        let Way::Eager(factory) = &self.way else {
+            return ffi::call_method(create_task, &[&self.event_loop, coroutine]);
         };
-        self.debug = schedule::debug_of(&self.event_loop)?;
+        let task = Task::create_eagerly(coroutine.clone(), self.event_loop.clone());
+        let task = task.map(Bound::into_any).map_err(|error| {
+            let error = raised_in(error, factory);
+            match ffi::method_of(&self.event_loop, create_task) {
+                Ok(create_task) => raised_in(error, &create_task),
+                Err(_) => error,
+            }
+        })?;
+        self.way = Way::of(&self.event_loop)?;
         Ok(task)
     }
 }

@@ -42,38 +42,13 @@ pub(crate) fn gather<'py>(
         && gathering::is_untouched(py)?
         && let Some(event_loop) = ensure::common_loop(&coros_or_futures, running)?
     {
-        let collected = collect(&coros_or_futures, event_loop, return_exceptions)
-            .map_err(|error| ensure::raised_in(error, asyncio(py).gather.bind(py)))?;
-        return match collected {
-            Collected::All(gathering) => Ok(gathering.into_any()),
-            Collected::Some { futures, registered, callback } => {
-                let keywords = [("return_exceptions", return_exceptions)].into_py_dict(py)?;
-                let gathering = asyncio(py).gather.bind(py).call(futures, Some(&keywords));
-                for child in registered {
-                    if gathering.is_ok() {
-                        child::give_place_to_last(&child, &callback)?;
-                    } else {
-                        child::remove_done_callback(&child, &callback)?;
-                    }
-                }
-                gathering
-            }
-        };
+        return collect(&coros_or_futures, event_loop, return_exceptions)
+            .map(Bound::into_any)
+            .map_err(|error| ensure::raised_in(error, asyncio(py).gather.bind(py)));
     }
     let keywords = [("return_exceptions", return_exceptions)];
     let keywords = keywords.into_iter().filter(|(_, value)| value.is_some()).into_py_dict(py)?;
     asyncio(py).gather.bind(py).call(coros_or_futures, Some(&keywords))
-}
-
-enum Collected<'py> {
-    All(Bound<'py, GatheringFuture>),
-    /// The children so far and the arguments that are left, for asyncio's own function to go on with. It
-    /// gets the places where `callback` has registered.
-    Some {
-        futures: Bound<'py, PyTuple>,
-        registered: Vec<Bound<'py, PyAny>>,
-        callback: Bound<'py, DoneCallback>,
-    },
 }
 
 /// Makes tasks of the coroutines and registers with all children that are not done.
@@ -81,7 +56,7 @@ fn collect<'py>(
     arguments: &Bound<'py, PyTuple>,
     event_loop: Bound<'py, PyAny>,
     return_exceptions: bool,
-) -> PyResult<Collected<'py>> {
+) -> PyResult<Bound<'py, GatheringFuture>> {
     let py = arguments.py();
     let gathering = GatheringFuture::collecting(py, return_exceptions)?;
     let awaiter = gathering.get().awaiter();
@@ -94,7 +69,7 @@ fn collect<'py>(
     let mut children = Vec::with_capacity(arguments.len());
     let mut done = Vec::new();
     let mut registered = 0;
-    for (place, argument) in arguments.iter().enumerate() {
+    for argument in arguments {
         if let Some(place) = known.place_of(&argument, children.len()) {
             children.push(Bound::clone(&children[place]));
             continue;
@@ -102,16 +77,6 @@ fn collect<'py>(
         let child = if ffi::is_native_coroutine(&argument) {
             let task = maker.make(argument)?;
             child::keep_quiet_when_destroyed(&task)?;
-            if maker.was_put_into_debug_mode() {
-                let registered = children.clone();
-                for child in &registered {
-                    awaiter.discard_from(child)?;
-                }
-                children.push(task);
-                children.extend(arguments.iter().skip(place + 1));
-                let futures = PyTuple::new(py, children)?;
-                return Ok(Collected::Some { futures, registered, callback });
-            }
             task
         } else {
             argument
@@ -131,7 +96,7 @@ fn collect<'py>(
         child_done(&gathering, &child)
             .map_err(|error| ensure::raised_in(error, callback.as_any()))?;
     }
-    Ok(Collected::All(gathering))
+    Ok(gathering)
 }
 
 /// A child is done. What follows is seen to in the order in which the loop hears of them.

@@ -25,9 +25,6 @@ pub(crate) fn shield(arg: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     if ffi::is_native_coroutine(&inner) {
         let mut maker = Maker::on(event_loop.clone())?;
         inner = maker.make(inner).map_err(as_in_asyncio)?;
-        if maker.was_put_into_debug_mode() {
-            return asyncio(py).shield.bind(py).call1((inner,));
-        }
     }
     protect(inner, event_loop).map_err(as_in_asyncio)
 }

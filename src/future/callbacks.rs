@@ -190,17 +190,6 @@ pub(crate) fn add(future: &Bound<'_, Future>, callback: Callback) -> PyResult<()
     Ok(())
 }
 
-/// Gives the place of `former` to who has registered last.
-pub(crate) fn give_place_to_last(future: &Bound<'_, Future>, former: &Bound<'_, DoneCallback>) {
-    let py = future.py();
-    let callbacks = &future.get().callbacks;
-    let mut all: Vec<_> = callbacks.take(py).into_iter().collect();
-    let is_former = |callback: &Callback| matches!(callback, Callback::Native(it) if it.is(former));
-    let former = all.iter().position(is_former).map(|place| all.swap_remove(place));
-    drop(callbacks.replace(py, all.into_iter().collect())); // empty: nothing ran since `take`
-    drop(former);
-}
-
 /// Hands everybody to the loop, in order. The future is done by now.
 ///
 /// When the loop refuses one, those after it are forgotten and the error goes to the caller, as in

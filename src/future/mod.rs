@@ -24,7 +24,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyGenericAlias, PyList, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 
-pub(crate) use callbacks::{Callback, add as add_callback, give_place_to_last};
+pub(crate) use callbacks::{Callback, add as add_callback};
 pub(crate) use create::given;
 pub(crate) use iterator::{FutureIter, prepare};
 pub(crate) use outcome::{

@@ -215,6 +215,7 @@ class Calls:
     def debug(self, me, enabled):
         """Switches debug mode: calls that are scheduled already were scheduled without, or with."""
         if self.side.debug:
+            self.trace.made_by_rust |= enabled and self.making > 0
             self.loop.set_debug(enabled)
 
     def target(self, reference, suits=None):

@@ -38,6 +38,7 @@ class Run(Calls, Waits):
         for number, context in enumerate(self.contexts):
             context.run(VARIABLE.set, 10 + number)
         self.persons = 0
+        self.making = 0  # how many combinators are being made
         self.person_of = weakref.WeakKeyDictionary()  # by task, once it has begun
         self.closed = set()  # whose coroutine is being closed: they do no more
         # Who waits for what: circles, in which cancel() would never end, are kept out.

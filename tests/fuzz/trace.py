@@ -26,7 +26,8 @@ _LOOP_FILE = re.compile(rf"/asyncio/(?:base_)?events\.py$|^{_PACKAGE}")
 # The callbacks of asyncio's combinators, which are native on our side: they show their names and,
 # in what is raised, their lines, but have no frame. It is missed only where debug mode is switched
 # on while a combinator waits, for in debug mode asyncio's own ones are used; but what `gather()`
-# returns is ours there as well, and so is its `cancel()`.
+# returns is ours there as well, and so is its `cancel()`. Or where it is switched on by an eager
+# task that a combinator makes.
 _COMBINATOR_FILE = re.compile(r"/asyncio/tasks\.py$")
 _COMBINATOR_FRAMES = {
     "_done_callback",
@@ -34,6 +35,9 @@ _COMBINATOR_FRAMES = {
     "_outer_done_callback",
     "_on_completion",
     "cancel",
+    "gather",
+    "shield",
+    "ensure_future",
 }
 _CREATED = re.compile(r"(?<=created at )\S+:\d+")
 _DEEPEST = 12
@@ -51,6 +55,9 @@ class Trace:
         self.foreign = weakref.WeakSet()
         self.loop = None
         self.collecting = False
+        # Whether debug mode was switched on while a combinator of ours was being made: it notes
+        # the line that has called it, asyncio's own a line of its own.
+        self.made_by_rust = False
         # What the number in the first automatic name is, where the numbers can be compared at all.
         self.first_number = None
         self._side = side
@@ -90,7 +97,8 @@ class Trace:
 
     def text(self, text):
         """Returns `text` without what differs from run to run."""
-        return _ACCIDENTAL.sub(self._constant, text)
+        text = _ACCIDENTAL.sub(self._constant, text)
+        return _CREATED.sub("…", text) if self.made_by_rust else text
 
     def _constant(self, match):
         number = match["number"]

@@ -210,9 +210,17 @@ class Waits:
         # Known before it is made: coroutines that start eagerly must not wait for `me` any more.
         node = object()
         self.waits_for[node] = nodes
+
+        def make_one():
+            self.making += 1
+            try:
+                return make(*awaitables)
+            finally:
+                self.making -= 1
+
         if keep:
-            return self.add(make(*awaitables), node)
-        return await self.awaiting(me, lambda: make(*awaitables), node)
+            return self.add(make_one(), node)
+        return await self.awaiting(me, make_one, node)
 
     async def shield(self, me, target, keep):
         return await self.outer(me, asyncio.shield, (target,), keep)
