@@ -37,7 +37,8 @@ class World:
         sys.unraisablehook = lambda report: self.told.append(report.exc_value)
         # A loop that fails in the course of a report logs that.
         log = logging.Handler()
-        log.emit = lambda record: self.told.append(record.exc_info and record.exc_info[1])
+        # False where there is no exception to be told of.
+        log.emit = lambda record: self.told.append(record.exc_info[1] if record.exc_info else None)
         logging.getLogger("asyncio").handlers = [log]
 
     @contextlib.contextmanager
