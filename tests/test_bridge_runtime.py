@@ -140,8 +140,8 @@ def test_sharing_comes_before_the_first_use(run_program):
         probe.share_runtime()
     except RuntimeError:
         print("refused", flush=True)
-    # A thread of theirs may still be at delivering the future, which ends badly while the interpreter
-    # goes: not what is tested here.
+    # A thread of theirs may still be at delivering the future, which ends badly while the
+    # interpreter goes: not what is tested here.
     os._exit(0)
     """
     assert run_program(program) == ["refused"]
