@@ -49,9 +49,10 @@ pub(crate) struct Asyncio {
     pub(crate) tasks: Py<PyModule>,
     /// What `gather()` and `shield()` call to make a task.
     pub(crate) ensure_future: Py<PyAny>,
-    /// What all factories have in common that `create_eager_task_factory()` makes.
+    /// What all factories have in common that `create_eager_task_factory()` makes; None where somebody has
+    /// put something else in the place of asyncio's own.
     #[cfg(Py_3_12)]
-    pub(crate) eager_factory_code: Py<PyAny>,
+    pub(crate) eager_factory_code: Option<Py<PyAny>>,
     pub(crate) gather: Py<PyAny>,
     pub(crate) shield: Py<PyAny>,
     pub(crate) wait: Py<PyAny>,
@@ -153,8 +154,8 @@ impl Asyncio {
             #[cfg(Py_3_12)]
             eager_factory_code: find("asyncio.tasks", "eager_task_factory")?
                 .bind(py)
-                .getattr("__code__")?
-                .unbind(),
+                .getattr_opt("__code__")?
+                .map(Bound::unbind),
             gather: find("asyncio.tasks", "gather")?,
             shield: find("asyncio.tasks", "shield")?,
             wait: find("asyncio.tasks", "_wait")?,
@@ -203,9 +204,13 @@ impl Quirks {
 }
 
 /// Whether `create_task()` of the stock loops calls `set_name()`: of what a task factory has made only.
+/// It is taken to do so where somebody has put something else in its place.
 fn names_what_factories_make(py: Python<'_>) -> PyResult<bool> {
     let class = PyModule::import(py, "asyncio.base_events")?.getattr("BaseEventLoop")?;
-    class.getattr("create_task")?.getattr("__code__")?.getattr("co_names")?.contains("set_name")
+    match class.getattr("create_task")?.getattr_opt("__code__")? {
+        Some(code) => code.getattr("co_names")?.contains("set_name"),
+        None => Ok(true),
+    }
 }
 
 /// Whether the function inside `shield()` that hears of the inner future asks three times if a future

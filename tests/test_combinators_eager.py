@@ -8,6 +8,8 @@ import re
 import sys
 
 import pytest
+from support import implementation
+from support.child import run_child
 from support.tasks import assert_like_builtin, ending, supervised_loop
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks are of 3.12")
@@ -135,6 +137,38 @@ MAINS = [
 @pytest.mark.parametrize("main", MAINS, ids=lambda main: main.__name__)
 def test_eager(impl, main):
     assert_like_builtin(lambda impl: run(impl, main), impl)
+
+
+def test_what_was_replaced_before_the_import_does_no_harm():
+    program = """
+        import functools
+        wrapped = asyncio.BaseEventLoop.create_task
+        class Wrapper:
+            __call__ = staticmethod(lambda *args, **options: wrapped(*args, **options))
+            def __get__(self, loop, owner=None):
+                return self if loop is None else functools.partial(self, loop)
+        asyncio.BaseEventLoop.create_task = Wrapper()
+        factory = asyncio.eager_task_factory
+        def plain(loop, coro, **options):
+            return factory(loop, coro, **options)
+        asyncio.tasks.eager_task_factory = asyncio.eager_task_factory = PLACEHOLDER
+        import aioxide
+        aioxide.install()
+
+        async def main():
+            asyncio.get_running_loop().set_task_factory(plain)
+            async def child(): return 1
+            print(await asyncio.gather(child(), child()))
+
+        asyncio.run(main())
+    """
+    for replacement in ("plain", "Wrapper()"):
+        done = run_child(
+            program.replace("PLACEHOLDER", replacement),
+            implementation("builtin"),
+            setup="import asyncio",
+        )
+        assert (done.status, done.stdout, done.stderr) == (0, "[1, 1]\n", "")
 
 
 class Leaving(SystemExit):

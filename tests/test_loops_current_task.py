@@ -7,7 +7,7 @@ import asyncio
 import contextvars
 
 import pytest
-from support.tasks import assert_like_builtin, ending, supervised_loop
+from support.tasks import assert_like_builtin_on, ending
 
 KINDS = ("asyncio", "uvloop", "rloop")
 
@@ -19,15 +19,7 @@ def like_builtin(request, impl):
     """Runs `scenario(impl, loop, recorder)`; asserts that it gives what it should."""
     if request.param != "asyncio":
         pytest.importorskip(request.param)
-
-    def run(scenario):
-        def on_loop(impl):
-            with supervised_loop(impl, request.param) as (loop, recorder):
-                return scenario(impl, loop, recorder)
-
-        return assert_like_builtin(on_loop, impl)
-
-    return run
+    return lambda scenario: assert_like_builtin_on(request.param, scenario, impl)
 
 
 def current(loop):

@@ -11,7 +11,7 @@ import gc
 
 import pytest
 from support import answer, implementation, run_passes
-from support.tasks import assert_like_builtin, ending, supervised_loop
+from support.tasks import assert_like_builtin_on, ending, supervised_loop
 
 pytest.importorskip("uvloop")
 
@@ -21,15 +21,7 @@ variable = contextvars.ContextVar("variable", default="unset")
 @pytest.fixture
 def like_builtin(impl):
     """Runs `scenario(impl, loop, recorder)` on uvloop; asserts that it gives what it should."""
-
-    def run(scenario):
-        def on_uvloop(impl):
-            with supervised_loop(impl, "uvloop") as (loop, recorder):
-                return scenario(impl, loop, recorder)
-
-        return assert_like_builtin(on_uvloop, impl)
-
-    return run
+    return lambda scenario: assert_like_builtin_on("uvloop", scenario, impl)
 
 
 def entries(loop):

@@ -13,7 +13,7 @@ import threading
 
 import pytest
 from support import implementation, run_passes
-from support.tasks import assert_like_builtin, ending, supervised_loop
+from support.tasks import assert_like_builtin_on, ending, supervised_loop
 
 pytest.importorskip("uvloop")
 
@@ -23,15 +23,7 @@ from uvloop.loop import libuv_get_loop_t_ptr
 @pytest.fixture
 def like_builtin(impl):
     """Runs `scenario(impl, loop, recorder)` on uvloop; asserts that it gives what it should."""
-
-    def run(scenario):
-        def on_uvloop(impl):
-            with supervised_loop(impl, "uvloop") as (loop, recorder):
-                return scenario(impl, loop, recorder)
-
-        return assert_like_builtin(on_uvloop, impl)
-
-    return run
+    return lambda scenario: assert_like_builtin_on("uvloop", scenario, impl)
 
 
 def looks(loop):

@@ -35,6 +35,26 @@ def test_loop_that_is_not_running(loop, impl):
     assert log == ["started"]
 
 
+def test_loop_whose_passes_are_run_by_hand(impl):
+    def scenario(impl):
+        with supervised_loop(impl) as (loop, _):
+            log = []
+
+            async def main():
+                await asyncio.sleep(0)
+                task = impl.Task(returning(), loop=loop, eager_start=True)
+                log.append((loop.is_running(), task.done()))
+                await task
+
+            task = impl.Task(main(), loop=loop)
+            for _ in range(6):
+                loop.call_soon(lambda: None)  # or it would wait for something to do
+                loop._run_once()
+            return log, ending(task)
+
+    assert assert_like_builtin(scenario, impl)[0] == [(False, False)]
+
+
 def test_another_loop_than_the_running_one(impl):
     async def body(loop, start):
         with supervised_loop(impl) as (other, _):

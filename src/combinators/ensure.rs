@@ -84,8 +84,9 @@ fn factory_of<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py,
 #[cfg(Py_3_12)]
 fn is_asyncios(factory: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = factory.py();
+    let Some(code) = &asyncio(py).eager_factory_code else { return Ok(false) };
     Ok(factory.is_exact_instance_of::<PyFunction>()
-        && factory.getattr(intern!(py, "__code__"))?.is(&asyncio(py).eager_factory_code))
+        && factory.getattr(intern!(py, "__code__"))?.is(code))
 }
 
 #[cfg(not(Py_3_12))]
@@ -97,9 +98,11 @@ fn is_asyncios(_factory: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// Whether such a factory makes tasks of ours.
 fn makes_ours(factory: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = factory.py();
-    let closure = factory.getattr(intern!(py, "__closure__"))?.cast_into::<PyTuple>()?;
-    let constructor = closure.get_item(0)?.getattr(intern!(py, "cell_contents"))?;
-    Ok(constructor.is(py.get_type::<Task>()))
+    let closure = factory.getattr(intern!(py, "__closure__"))?.cast_into::<PyTuple>();
+    let Some(cell) = closure.ok().and_then(|closure| closure.get_item(0).ok()) else {
+        return Ok(false);
+    };
+    Ok(cell.getattr(intern!(py, "cell_contents"))?.is(py.get_type::<Task>()))
 }
 
 /// Whether `create_task(coroutine)` of a loop without a task factory would do nothing but call the

@@ -23,8 +23,8 @@ pub(crate) fn shield(arg: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     let as_in_asyncio = |error| ensure::raised_in(error, asyncio(py).shield.bind(py));
     let mut inner = arg;
     if ffi::is_native_coroutine(&inner) {
-        let mut maker = Maker::on(event_loop.clone())?;
-        inner = maker.make(inner).map_err(as_in_asyncio)?;
+        let made = Maker::on(event_loop.clone()).and_then(|mut maker| maker.make(inner));
+        inner = made.map_err(as_in_asyncio)?;
     }
     protect(inner, event_loop).map_err(as_in_asyncio)
 }

@@ -254,10 +254,11 @@ unsafe fn allocate<T: Construct>(
     py: Python<'_>,
     class: *mut ffi::PyTypeObject,
 ) -> PyResult<Bound<'_, T>> {
-    // SAFETY: attached. What `tp_alloc` returns is zeroed, which is what PyO3 takes for an empty
-    // dict and no weak references; what else an object of `T` consists of is written to the offsets
-    // that a specimen has shown (they are the same in a subclass, whose own part comes behind),
-    // before anything else can look at it.
+    // What `tp_alloc` returns is zeroed, which is what PyO3 takes for an empty dict and no weak
+    // references. The offsets of a specimen hold for a subclass, whose own part comes behind.
+    //
+    // SAFETY: attached; what else an object of `T` consists of is written to the offsets that a
+    // specimen has shown, before anything else can look at it.
     unsafe {
         let alloc = (*class).tp_alloc.unwrap_or(ffi::PyType_GenericAlloc);
         let object = Bound::from_owned_ptr_or_err(py, alloc(class, 0))?;

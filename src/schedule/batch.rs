@@ -12,7 +12,6 @@
 //! When nothing but the next batch is there, a pass of the loop would only look at files and timers
 //! that there are not: some of those passes are left out.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 
 use pyo3::intern;
@@ -22,6 +21,7 @@ use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::MOST_PASSES;
+use super::pass::{self, Pass};
 use super::ready::Ready;
 use super::stock::{self, Watched};
 use crate::asyncio::asyncio;
@@ -46,58 +46,17 @@ pub(crate) struct Batch {
     shown: Field<Option<Ready>>,
 }
 
-/// The batch that is run in this thread: of which loop, in which queue, and which batch it has begun
-/// there.
-#[derive(Clone, Copy)]
-struct Running {
-    event_loop: usize,
-    queue: usize,
-    next: u64,
-    /// Whether the loop runs by itself, once somebody has asked; it may be run by hand.
-    by_itself: Option<bool>,
-}
-
-impl Running {
-    const NOTHING: Self = Self { event_loop: 0, queue: 0, next: 0, by_itself: None };
-}
-
-thread_local! {
-    static RUNNING: Cell<Running> = const { Cell::new(Running::NOTHING) };
-}
-
 static SPARE: Field<Vec<Py<Batch>>> = Field::new(Vec::new());
 static SERIALS: Field<u64> = Field::new(0);
-
-/// The queue of a loop that is running a batch in this thread.
-pub(super) fn queue_in_use<'py>(event_loop: &Bound<'py, PyAny>) -> Option<Deque<'py>> {
-    let running = RUNNING.get();
-    let is_running = running.event_loop == event_loop.as_ptr() as usize;
-    // SAFETY: `run_passes`, further up in this thread, has noted the queue and holds it until then.
-    is_running.then(|| unsafe { stock::queue_at(event_loop.py(), running.queue) })
-}
-
-/// Whether a batch is run in this thread by a loop that runs by itself.
-pub(super) fn is_run_by(event_loop: &Bound<'_, PyAny>) -> bool {
-    let running = RUNNING.get();
-    if running.event_loop != event_loop.as_ptr() as usize {
-        return false;
-    }
-    running.by_itself.unwrap_or_else(|| {
-        let by_itself = stock::is_in_a_thread(event_loop);
-        RUNNING.set(Running { by_itself: Some(by_itself), ..running });
-        by_itself
-    })
-}
 
 /// Puts work at the end of the queue.
 pub(super) fn push(queue: &Deque<'_>, event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {
     let py = event_loop.py();
-    let running = RUNNING.get();
-    let in_a_pass = running.queue == queue.address();
-    if in_a_pass
+    let begun = pass::begun_in(queue);
+    if let Some(begun) = begun
         && let Some(last) = queue.last()
         && let Ok(last) = last.cast_exact::<Batch>()
-        && last.get().serial.get(py) == running.next
+        && last.get().serial.get(py) == begun
         && !last.get().cancelled.get(py)
     {
         last.get().work.push_back(py, ready);
@@ -106,8 +65,8 @@ pub(super) fn push(queue: &Deque<'_>, event_loop: &Bound<'_, PyAny>, ready: Read
     let batch = Batch::begin(event_loop)?;
     batch.get().work.push_back(py, ready);
     queue.append(batch.as_any())?;
-    if in_a_pass {
-        RUNNING.set(Running { next: batch.get().serial.get(py), ..running });
+    if begun.is_some() {
+        pass::has_begun(batch.get().serial.get(py));
     }
     Ok(())
 }
@@ -239,7 +198,7 @@ impl Batch {
             };
             let pass = Pass::begin(event_loop, &queue);
             Self::run_pass(seat, batch, &queue, is_first)?;
-            let next = RUNNING.get().next;
+            let next = pass::begun_in(&queue).unwrap_or_default();
             drop(pass);
             if passes_left == 0
                 || next == 0
@@ -398,25 +357,6 @@ impl Batch {
             ready.run(seat)?;
         }
         Ok(())
-    }
-}
-
-/// Notes that a batch is being run, until it is dropped.
-struct Pass {
-    outer: Running,
-}
-
-impl Pass {
-    fn begin(event_loop: &Bound<'_, PyAny>, queue: &Deque<'_>) -> Self {
-        let event_loop = event_loop.as_ptr() as usize;
-        let queue = queue.address();
-        Self { outer: RUNNING.replace(Running { event_loop, queue, ..Running::NOTHING }) }
-    }
-}
-
-impl Drop for Pass {
-    fn drop(&mut self) {
-        RUNNING.set(self.outer);
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod batch;
 mod known;
+mod pass;
 mod ready;
 mod resume;
 mod several;

@@ -9,8 +9,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PyString, PyType};
 
-use super::batch;
 use super::known::KnownClass;
+use super::pass;
 use crate::ffi::{self, Deque, DequeClass};
 
 /// What is gone around on a loop.
@@ -108,7 +108,7 @@ pub(super) fn queue_to_append_to<'py>(
         return Ok(None);
     }
     // A loop that is running cannot be closed, and has the queue that it had when it began to.
-    let queue = batch::queue_in_use(event_loop);
+    let queue = pass::queue_in_use(event_loop);
     if queue.is_some() || !is_false(event_loop, intern!(py, "_closed")) {
         return Ok(queue);
     }
@@ -138,7 +138,7 @@ pub(super) fn is_in_a_thread(event_loop: &Bound<'_, PyAny>) -> bool {
 /// `loop.is_running()`
 pub(crate) fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     let name = intern!(event_loop.py(), "is_running");
-    if batch::is_run_by(event_loop)
+    if pass::is_run_by(event_loop)
         && let Some(class) = maker(event_loop)
         && class.has_method(event_loop, name)?
     {

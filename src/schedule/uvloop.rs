@@ -77,20 +77,23 @@ fn known(py: Python<'_>) -> PyResult<Option<&'static Loop>> {
 impl Loop {
     fn new(class: &Bound<'_, PyType>) -> PyResult<Self> {
         let get_debug = class.getattr(intern!(class.py(), "get_debug"))?.unbind();
-        let get_libuv = get_libuv(class.py())?.map(Bound::unbind);
+        let get_libuv = get_libuv(class)?.map(Bound::unbind);
         let class = KnownClass::new(class, &["call_soon"])?;
         Ok(Self { class, get_debug, get_libuv })
     }
 }
 
-/// The function that tells where libuv's loop is.
-fn get_libuv(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    let module = py.import("uvloop.loop")?;
+/// The function that tells where libuv's loop is: a compiled one as the methods of the class are, which
+/// nobody can write in Python.
+fn get_libuv<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let compiled = class.getattr(intern!(class.py(), "call_soon"))?.get_type();
+    let module = class.py().import("uvloop.loop")?;
     let Some(version) = module.getattr_opt("libuv_get_version")? else { return Ok(None) };
     if version.call0()?.extract::<u32>()? >> 16 != KNOWN_LIBUV {
         return Ok(None);
     }
-    module.getattr_opt("libuv_get_loop_t_ptr")
+    let found = module.getattr_opt("libuv_get_loop_t_ptr")?;
+    Ok(found.filter(|found| found.get_type().is(&compiled)))
 }
 
 /// The loop of libuv that one of uvloop's has, if `only_appends` is true of that one.
@@ -101,8 +104,8 @@ pub(super) fn libuv_of(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<LibuvLo
     };
     let Some(get_libuv) = &known.get_libuv else { return Ok(None) };
     let capsule = ffi::call(get_libuv.bind(py), &[event_loop])?;
-    // SAFETY: the function is uvloop's own, was given a loop of exactly uvloop's class, and libuv is
-    // of a version that has such a loop; uvloop frees it with the loop.
+    // SAFETY: the function is uvloop's own (`get_libuv`), was given a loop of exactly uvloop's class, and
+    // libuv is of a version that has such a loop; uvloop frees it with the loop.
     unsafe { LibuvLoop::new(event_loop, &capsule) }
 }
 

@@ -83,6 +83,16 @@ def assert_like_builtin(scenario, impl):
     return expected
 
 
+def assert_like_builtin_on(kind, scenario, impl):
+    """The same for `scenario(impl, loop, recorder)`, each time with a loop of this kind."""
+
+    def on_loop(impl):
+        with supervised_loop(impl, kind) as (loop, recorder):
+            return scenario(impl, loop, recorder)
+
+    return assert_like_builtin(on_loop, impl)
+
+
 def described(error):
     """Returns `error` and what it is chained to in a form that compares equal; None for none."""
     if error is None:
