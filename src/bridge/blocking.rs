@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use pyo3::prelude::*;
 
 use super::error::{Caught, IntoPyErr, outcome_into_py};
-use super::runtime::runtime;
+use super::runtime;
 use super::scope::{self, Current, Scope};
 use crate::ffi::{RawWork, Ticket, Work, table};
 
@@ -27,13 +27,13 @@ where
 {
     let table = table(py)?;
     let event_loop = table.running_loop(py)?;
-    let runtime = runtime(py)?;
+    let (runtime, lookout) = runtime::blocking(py)?;
     let scope = Current::first(&event_loop).scope(py)?;
     let job =
         Arc::new(Blocking { stage: Mutex::new(Stage::Waiting(call)), ticket: OnceLock::new() });
     let (future, ticket) = table.pending(&event_loop, RawWork::new(job.clone()))?;
     let _ = job.ticket.set(ticket);
-    runtime.spawn_blocking(move || job.run(scope));
+    lookout.call(runtime, Box::new(move || job.run(scope)));
     Ok(future)
 }
 

@@ -15,6 +15,7 @@
 //! | `job.rs`, `stage.rs` | a Rust future that a Python future waits for |
 //! | `local.rs`, `blocking.rs` | the same for futures that stay in their thread, and for blocking calls |
 //! | `into_future.rs`, `stream.rs` | Python awaitables and iterators as futures and streams, and streams for Python |
+//! | `lookout.rs` | a thread of the blocking pool that waits for its next call awake |
 //! | `scope.rs` | which loop and context a Rust future belongs to |
 //! | `error.rs` | errors and panics as exceptions |
 //! | `queue.rs`, `signal.rs`, `drain.rs` | the queue of a loop: how it is woken, what it calls then |
@@ -29,6 +30,7 @@ mod error;
 mod into_future;
 mod job;
 mod local;
+mod lookout;
 mod runtime;
 mod scope;
 mod stage;

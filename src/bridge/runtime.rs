@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use super::lookout::Lookout;
 use crate::ffi::{self, Field, table};
 
 /// How long the exit of the interpreter waits for what cannot be interrupted: a poll, a blocking call.
@@ -38,6 +39,7 @@ struct Made {
     /// Empty once it is stopped or somebody has borrowed it for ever.
     owned: Mutex<Option<Runtime>>,
     configuration: Configuration,
+    lookout: Lookout,
 }
 
 /// Attached threads only: one at a time, and a fork is made by one of them.
@@ -88,9 +90,18 @@ pub fn configure_runtime(
 /// `RuntimeError` when the interpreter is about to exit, `OSError` when there are no threads to be
 /// had.
 pub fn runtime(py: Python<'_>) -> PyResult<&'static Handle> {
+    made(py).map(|made| &made.handle)
+}
+
+/// The runtime, and where one of its threads may look out for a blocking call.
+pub(super) fn blocking(py: Python<'_>) -> PyResult<(&'static Handle, &'static Lookout)> {
+    made(py).map(|made| (&made.handle, &made.lookout))
+}
+
+fn made(py: Python<'_>) -> PyResult<&'static Made> {
     match STATE.get(py) {
-        State::Made(made) => Ok(&made.handle),
-        State::Unmade(configuration) => make(py, configuration).map(|made| &made.handle),
+        State::Made(made) => Ok(made),
+        State::Unmade(configuration) => make(py, configuration),
         State::Stopped => Err(PyRuntimeError::new_err(
             "the runtime has been stopped: the interpreter is about to exit",
         )),
@@ -113,7 +124,8 @@ fn make(py: Python<'_>, configuration: Configuration) -> PyResult<&'static Made>
     }
     let runtime = builder.build()?;
     let handle = runtime.handle().clone();
-    let made = Made { handle, owned: Mutex::new(Some(runtime)), configuration };
+    let made =
+        Made { handle, owned: Mutex::new(Some(runtime)), configuration, lookout: Lookout::new() };
     let made: &'static Made = Box::leak(Box::new(made));
     STATE.set(py, State::Made(made));
     Ok(made)

@@ -7,6 +7,7 @@ use std::thread;
 
 use pyo3::prelude::*;
 
+use super::lookout;
 use crate::ffi::{self, EnteredContext, Field};
 
 /// The loop that a future was made on, and the context that Python code called from it runs in: a copy
@@ -159,6 +160,7 @@ pub fn attach<R>(run: impl for<'py> FnOnce(Python<'py>) -> R) -> R {
         hang();
     }
     ffi::keep_thread_state();
+    lookout::give_the_loop_a_start();
     let attached = Python::try_attach(|py| {
         let mut run = Some(run);
         let scope = current(py).ok().flatten();
