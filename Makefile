@@ -1,7 +1,8 @@
 # aioxide: the commands a developer needs. PYTHON= selects the interpreter, VENV= the environment.
 
-PYTHON ?= python3
 VENV ?= .venv
+# An environment that is there keeps its interpreter as long as no other is asked for.
+PYTHON ?= $(or $(shell sed -n 's/^executable = //p' $(VENV)/pyvenv.cfg 2>/dev/null),python3)
 SPEED ?= 5
 
 BIN = $(VENV)/bin
