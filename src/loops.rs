@@ -48,7 +48,8 @@ fn is_in_force(
     name: &Bound<'_, PyString>,
     ours: &Bound<'_, PyType>,
 ) -> PyResult<bool> {
-    Ok(module.bind(name.py()).getattr(name)?.is(ours))
+    let class = module.bind(name.py()).dict().get_item(name)?;
+    Ok(class.is_some_and(|class| class.is(ours)))
 }
 
 impl Quick for CreateFuture {

@@ -260,6 +260,10 @@ impl Lifecycle for GatheringFuture {
         &ORIGINAL
     }
 
+    fn has_last_word(this: Borrowed<'_, '_, Self>) -> bool {
+        as_future(&this).get().has_unseen_exception(this.py())
+    }
+
     fn finalise(this: &Bound<'_, Self>) {
         report::never_retrieved(as_future(this));
     }

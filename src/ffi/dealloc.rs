@@ -29,6 +29,9 @@ pub(crate) trait Lifecycle: PyClass<Frozen = True> + Sync {
     /// PyO3's own deallocation of this class, kept where `install_lifecycle` found it.
     fn original_dealloc() -> &'static OriginalDealloc;
 
+    /// Whether `finalise` would do anything at all. Runs no Python code and must not panic.
+    fn has_last_word(this: Borrowed<'_, '_, Self>) -> bool;
+
     /// Runs once, before the object is taken apart, and may make it live on (PEP 442).
     fn finalise(this: &Bound<'_, Self>);
 
@@ -95,11 +98,11 @@ unsafe extern "C" fn dealloc<T: Lifecycle>(object: *mut ffi::PyObject) {
     unsafe {
         let py = Python::assume_attached();
         let exact = ffi::Py_TYPE(object) == T::type_object_raw(py);
-        if exact && ffi::PyObject_CallFinalizerFromDealloc(object) < 0 {
-            return; // the finaliser made the object live on
-        }
         // Borrowed, so that the count of the dying object stays at zero.
         let this = Borrowed::from_ptr(py, object).cast_unchecked::<T>();
+        if exact && T::has_last_word(this) && ffi::PyObject_CallFinalizerFromDealloc(object) < 0 {
+            return; // the finaliser made the object live on
+        }
         T::leave(this);
         ffi::PyObject_GC_UnTrack(object.cast());
         ffi::PyObject_ClearWeakRefs(object);

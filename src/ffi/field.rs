@@ -79,6 +79,14 @@ impl<T> Field<T> {
         self.0.get()
     }
 
+    /// As `set`, for where a panic could not go anywhere.
+    pub(crate) fn poke(&self, _py: Python<'_>, value: T)
+    where
+        T: Copy,
+    {
+        self.0.set(value);
+    }
+
     /// Puts in a value whose predecessor needs no dropping.
     #[cfg_attr(feature = "fault-injection", track_caller)]
     pub(crate) fn set(&self, _py: Python<'_>, value: T)

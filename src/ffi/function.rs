@@ -90,42 +90,6 @@ unsafe extern "C" fn call<F: Body>(
     }
 }
 
-/// A class whose objects are called without arguments.
-pub(crate) trait Call: PyClass {
-    fn call(this: &Bound<'_, Self>) -> PyResult<()>;
-}
-
-/// Has objects of `T` called without a look for arguments. Once, when the module is made.
-pub(crate) fn install_call<T: Call>(py: Python<'_>) {
-    // SAFETY: the type is ready and used by no other thread yet; the slot is a plain pointer.
-    unsafe {
-        (*T::type_object_raw(py)).tp_call = Some(call_object::<T>);
-        ffi::PyType_Modified(T::type_object_raw(py));
-    }
-}
-
-unsafe extern "C" fn call_object<T: Call>(
-    object: *mut ffi::PyObject,
-    arguments: *mut ffi::PyObject,
-    keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter calls this attached, with an object of `T` or a subclass, a tuple and
-    // a dict or NULL. What the call drops may be a `Py`, so the attachment is counted.
-    unsafe {
-        Python::attach_unchecked(|py| {
-            let object = Bound::from_borrowed_ptr(py, object).cast_into_unchecked::<T>();
-            let plain = ffi::PyTuple_Size(arguments) == 0
-                && (keywords.is_null() || ffi::PyDict_Size(keywords) == 0);
-            handed_over(py, || {
-                if !plain {
-                    return Err(PyTypeError::new_err("it is called without arguments"));
-                }
-                T::call(&object)
-            })
-        })
-    }
-}
-
 /// What `call` gives, as the interpreter takes it: None, or NULL with an exception set.
 fn handed_over(py: Python<'_>, call: impl FnOnce() -> PyResult<()>) -> *mut ffi::PyObject {
     match catch_panic(call) {

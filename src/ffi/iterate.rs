@@ -34,11 +34,13 @@ pub(crate) trait Iterate: Kept {
     /// A new iterator; what cannot be awaited is refused.
     fn new(awaited: Bound<'_, Self::Awaited>) -> PyResult<Bound<'_, Self>>;
 
+    /// The same where nothing can go wrong. Must not panic.
+    fn new_plainly<'py>(awaited: &Bound<'py, Self::Awaited>) -> Option<Bound<'py, Self>>;
+
     fn advance<'py>(&self, py: Python<'py>) -> PyResult<Advance<'py>>;
 
-    /// The result if it is there, where nothing can go wrong: the iterator is exhausted then. Must not
-    /// panic.
-    fn take_result<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>>;
+    /// The same where nothing can go wrong. Must not panic.
+    fn advance_plainly<'py>(&self, py: Python<'py>) -> Option<Advance<'py>>;
 }
 
 /// Puts the short way on the types of what is awaited. Once, when the module is made.
@@ -67,6 +69,9 @@ unsafe extern "C" fn make<I: Iterate>(awaited: *mut ffi::PyObject) -> *mut ffi::
     unsafe {
         let py = Python::assume_attached();
         let awaited = Bound::from_borrowed_ptr(py, awaited).cast_into_unchecked::<I::Awaited>();
+        if let Some(made) = I::new_plainly(&awaited) {
+            return made.into_ptr();
+        }
         let made = catch_panic(|| I::new(awaited));
         made.map_or_else(|error| raise(error), Bound::into_ptr)
     }
@@ -76,14 +81,14 @@ unsafe extern "C" fn next<I: Iterate>(iterator: *mut ffi::PyObject) -> *mut ffi:
     // SAFETY: as for `send`. A bare NULL is the end with the result None.
     unsafe {
         match advance::<I>(iterator) {
-            Ok(Advance::Yielded(object)) => object.into_ptr(),
-            Ok(Advance::Returned(result)) => {
+            Some(Advance::Yielded(object)) => object.into_ptr(),
+            Some(Advance::Returned(result)) => {
                 if !result.is_none() {
-                    _PyGen_SetStopIterationValue(result.as_ptr());
+                    end_with(&result);
                 }
                 ptr::null_mut()
             }
-            Err(error) => raise(error),
+            None => ptr::null_mut(),
         }
     }
 }
@@ -96,30 +101,94 @@ unsafe extern "C" fn send<I: Iterate>(
     // SAFETY: the interpreter calls this attached, with an object of the type of `I` that it keeps
     // alive for the call, and with a place for an owned reference, or NULL with an exception set.
     unsafe {
-        let py = Python::assume_attached();
-        let this = Borrowed::from_ptr(py, iterator).cast_unchecked::<I>();
-        if let Some(result) = this.get().take_result(py) {
-            answer.write(result.into_ptr());
-            return ffi::PySendResult::PYGEN_RETURN;
-        }
         let (result, object) = match advance::<I>(iterator) {
-            Ok(Advance::Yielded(object)) => (ffi::PySendResult::PYGEN_NEXT, object.into_ptr()),
-            Ok(Advance::Returned(object)) => (ffi::PySendResult::PYGEN_RETURN, object.into_ptr()),
-            Err(error) => (ffi::PySendResult::PYGEN_ERROR, raise(error)),
+            Some(Advance::Yielded(object)) => (ffi::PySendResult::PYGEN_NEXT, object.into_ptr()),
+            Some(Advance::Returned(object)) => (ffi::PySendResult::PYGEN_RETURN, object.into_ptr()),
+            None => (ffi::PySendResult::PYGEN_ERROR, ptr::null_mut()),
         };
         answer.write(object);
         result
     }
 }
 
+/// What the iterator gives; None with an exception set.
+///
 /// # Safety
 /// Attached; the object is of the type of `I` and stays alive for the call.
-unsafe fn advance<'py, I: Iterate>(iterator: *mut ffi::PyObject) -> PyResult<Advance<'py>> {
+#[inline]
+unsafe fn advance<'py, I: Iterate>(iterator: *mut ffi::PyObject) -> Option<Advance<'py>> {
     // SAFETY: the caller vouches for the object.
     unsafe {
         let py = Python::assume_attached();
         let iterator = Borrowed::from_ptr(py, iterator).cast_unchecked::<I>();
-        catch_panic(|| iterator.get().advance(py))
+        iterator.get().advance_plainly(py).or_else(|| advance_or_raise(&iterator))
+    }
+}
+
+#[cold]
+fn advance_or_raise<'py, I: Iterate>(iterator: &Bound<'py, I>) -> Option<Advance<'py>> {
+    let advanced = catch_panic(|| iterator.get().advance(iterator.py()));
+    // SAFETY: attached.
+    advanced.map_err(|error| unsafe { raise(error) }).ok()
+}
+
+/// `raise StopIteration(value)`, whatever the value.
+///
+/// Since 3.12 what is raised is always an object. Where it is chained to nothing it is made here, without
+/// a call of its class: an `await` takes the value out and drops the rest at once.
+///
+/// # Safety
+/// Attached, with no exception set.
+unsafe fn end_with(value: &Bound<'_, PyAny>) {
+    // SAFETY: the caller vouches for the attachment; the value is a valid object.
+    unsafe {
+        #[cfg(Py_3_12)]
+        if is_handling_nothing() && raise_new_stop(value).is_some() {
+            return;
+        }
+        _PyGen_SetStopIterationValue(value.as_ptr());
+    }
+}
+
+/// # Safety
+/// Attached.
+#[cfg(Py_3_12)]
+unsafe fn is_handling_nothing() -> bool {
+    // SAFETY: the caller vouches for the attachment; the answer is an owned reference or NULL.
+    unsafe {
+        let handled = ffi::PyErr_GetHandledException();
+        let nothing = handled.is_null();
+        ffi::Py_XDECREF(handled);
+        nothing
+    }
+}
+
+/// What `StopIteration(value)` does, and `raise` where there is no context; None without memory, and
+/// with no exception set.
+///
+/// # Safety
+/// Attached.
+#[cfg(Py_3_12)]
+unsafe fn raise_new_stop(value: &Bound<'_, PyAny>) -> Option<()> {
+    let py = value.py();
+    // SAFETY: attached; the class is there as long as the interpreter, and its slots take a tuple. A new
+    // tuple has a place for a reference that it takes over. `SetRaised` takes over the exception.
+    unsafe {
+        let class = ffi::PyExc_StopIteration.cast::<ffi::PyTypeObject>();
+        let (new, init) = (*class).tp_new.zip((*class).tp_init)?;
+        let made = (|| {
+            let arguments = Bound::from_owned_ptr_or_opt(py, ffi::PyTuple_New(1))?;
+            ffi::PyTuple_SET_ITEM(arguments.as_ptr(), 0, value.clone().into_ptr());
+            let stop = new(class, arguments.as_ptr(), ptr::null_mut());
+            let stop = Bound::from_owned_ptr_or_opt(py, stop)?;
+            (init(stop.as_ptr(), arguments.as_ptr(), ptr::null_mut()) == 0).then_some(stop)
+        })();
+        let Some(stop) = made else {
+            ffi::PyErr_Clear();
+            return None;
+        };
+        ffi::PyErr_SetRaisedException(stop.into_ptr());
+        Some(())
     }
 }
 

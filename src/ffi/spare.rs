@@ -81,17 +81,32 @@ pub(crate) fn install_keeping<T: Kept>(py: Python<'_>) {
 
 /// An object of `T`, maybe one that was kept.
 pub(crate) fn renew<'py, T: Kept>(py: Python<'py>, held: T::Held<'py>) -> PyResult<Bound<'py, T>> {
-    let object = match T::spare().take(py) {
+    let object = match take_kept(py) {
+        Some(object) => object,
         None => Bound::new(py, T::empty())?,
-        // SAFETY: attached; what was kept is an object of `T` that holds nothing.
-        Some(object) => unsafe {
-            _Py_NewReference(object);
-            ffi::PyObject_GC_Track(object.cast());
-            Bound::from_owned_ptr(py, object).cast_into_unchecked()
-        },
     };
     object.get().fill(held);
     Ok(object)
+}
+
+/// An object of `T` that was kept, if there is one.
+pub(crate) fn renew_kept<'py, T: Kept>(
+    py: Python<'py>,
+    held: T::Held<'py>,
+) -> Option<Bound<'py, T>> {
+    let object: Bound<'py, T> = take_kept(py)?;
+    object.get().fill(held);
+    Some(object)
+}
+
+fn take_kept<T: Kept>(py: Python<'_>) -> Option<Bound<'_, T>> {
+    let object = T::spare().take(py)?;
+    // SAFETY: attached; what was kept is an object of `T` that holds nothing.
+    unsafe {
+        _Py_NewReference(object);
+        ffi::PyObject_GC_Track(object.cast());
+        Some(Bound::from_owned_ptr(py, object).cast_into_unchecked())
+    }
 }
 
 unsafe extern "C" fn dealloc<T: Kept>(object: *mut ffi::PyObject) {

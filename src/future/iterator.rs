@@ -34,7 +34,9 @@ impl Kept for FutureIter {
     }
 
     fn fill(&self, future: Bound<'_, Future>) {
-        self.future.put(future);
+        let py = future.py();
+        let former = self.future.replace(py, Some(future.unbind()));
+        drop(former.map(|former| former.into_bound(py))); // nothing
     }
 
     fn take_out(&self, py: Python<'_>) -> impl Sized {
@@ -46,31 +48,47 @@ impl Iterate for FutureIter {
     type Awaited = Future;
 
     fn new(future: Bound<'_, Future>) -> PyResult<Bound<'_, Self>> {
+        fault::point();
         future.get().ensure_ready(future.py())?;
         ffi::renew(future.py(), future)
     }
 
+    fn new_plainly<'py>(future: &Bound<'py, Future>) -> Option<Bound<'py, Self>> {
+        let py = future.py();
+        future.get().event_loop.is_some(py).then(|| ffi::renew_kept(py, future.clone())).flatten()
+    }
+
     /// Yields the future, or gives its result; None when it is exhausted.
     fn advance<'py>(&self, py: Python<'py>) -> PyResult<Advance<'py>> {
+        if let Some(advanced) = self.advance_plainly(py) {
+            return Ok(advanced);
+        }
         let Some(future) = self.future.bound(py) else {
             return Ok(Advance::Returned(py.None().into_bound(py)));
         };
         let this = future.get();
         if this.life(py) == Life::Pending {
-            if this.blocking.get(py) {
-                return Err(PyRuntimeError::new_err("await wasn't used with future"));
-            }
-            this.blocking.set(py, true);
-            return Ok(Advance::Yielded(future.into_any()));
+            return Err(PyRuntimeError::new_err("await wasn't used with future"));
         }
         self.future.clear(py);
         this.get_result(py).map(Advance::Returned)
     }
 
-    fn take_result<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        let result = self.future.look(py, |future| future.as_ref()?.get().plain_result(py))?;
-        drop(self.future.take(py).map(|future| future.into_bound(py)));
-        Some(result)
+    fn advance_plainly<'py>(&self, py: Python<'py>) -> Option<Advance<'py>> {
+        let advanced = self.future.look(py, |future| {
+            let future = future.as_ref()?.bind(py);
+            let this = future.get();
+            if this.life.peek(py) == Life::Pending {
+                let is_first = !this.blocking.peek(py);
+                this.blocking.poke(py, true);
+                return is_first.then(|| Advance::Yielded(future.clone().into_any()));
+            }
+            this.plain_result(py).map(Advance::Returned)
+        })?;
+        if matches!(advanced, Advance::Returned(_)) {
+            drop(self.future.take(py).map(|future| future.into_bound(py)));
+        }
+        Some(advanced)
     }
 }
 

@@ -84,6 +84,11 @@ impl Future {
         self.life.get(py)
     }
 
+    /// As `life`, for where a panic could not go anywhere.
+    pub(crate) fn peek_life(&self, py: Python<'_>) -> Life {
+        self.life.peek(py)
+    }
+
     pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.event_loop.bound(py)
     }
@@ -113,6 +118,11 @@ impl Future {
 
     pub(crate) fn forget_exception_log(&self, py: Python<'_>) {
         self.log_traceback.set(py, false);
+    }
+
+    /// Whether an exception was set that nobody has retrieved.
+    pub(crate) fn has_unseen_exception(&self, py: Python<'_>) -> bool {
+        self.log_traceback.peek(py)
     }
 
     /// Whether the future was yielded by an `await`; a `true` is taken by asking.
@@ -422,6 +432,11 @@ impl Lifecycle for Future {
     fn original_dealloc() -> &'static OriginalDealloc {
         static ORIGINAL: OriginalDealloc = OriginalDealloc::new();
         &ORIGINAL
+    }
+
+    fn has_last_word(this: Borrowed<'_, '_, Self>) -> bool {
+        let future = this.get();
+        future.has_unseen_exception(this.py()) || future.has_link(this.py())
     }
 
     fn finalise(this: &Bound<'_, Self>) {

@@ -72,7 +72,7 @@ impl Future {
 
     /// Whether the future waits for work of a Rust extension.
     pub(super) fn has_link(&self, py: Python<'_>) -> bool {
-        self.rare.alter(py, |rare| rare.as_ref().is_some_and(|rare| rare.link.is_some()))
+        self.rare.look(py, |rare| rare.as_ref().is_some_and(|rare| rare.link.is_some()))
     }
 
     pub(crate) fn take_link(&self, py: Python<'_>) -> Option<Link> {

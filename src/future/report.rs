@@ -11,7 +11,7 @@ use crate::ffi;
 pub(crate) fn never_retrieved(future: &Bound<'_, Future>) {
     let py = future.py();
     let this = future.get();
-    if !this.log_traceback.get(py) {
+    if !this.has_unseen_exception(py) {
         return;
     }
     this.log_traceback.set(py, false);

@@ -11,7 +11,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::ready::Ready;
 use super::turn::Turn;
-use crate::ffi::{self, Call, Collected, Enough, Field, Kept, SharedField, Spare, Visit};
+use crate::ffi::{self, Collected, Enough, Field, Kept, SharedField, Spare, Visit};
 use crate::future::Future;
 use crate::seat::Seat;
 use crate::task::Task;
@@ -30,7 +30,6 @@ pub(crate) struct Resume {
 pub(super) fn prepare(py: Python<'_>) {
     ffi::install_keeping::<Resume>(py);
     ffi::install_traverse::<Resume>(py);
-    ffi::install_call::<Resume>(py);
 }
 
 impl Resume {
@@ -93,26 +92,19 @@ impl Kept for Resume {
     }
 }
 
-impl Call for Resume {
-    fn call(this: &Bound<'_, Self>) -> PyResult<()> {
-        let py = this.py();
-        let Some(task) = this.get().task.bound(py) else { return Ok(()) };
+#[pymethods]
+impl Resume {
+    fn __call__(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let Some(task) = slf.get().task.bound(py) else { return Ok(()) };
         let event_loop = Task::ready_loop(&task)?;
         let mut seat = Seat::new(&event_loop)?;
-        let _turn = Turn::begin(&event_loop, this.get().before.get(py));
-        let outcome = match this.get().awaited.bound(py) {
+        let _turn = Turn::begin(&event_loop, slf.get().before.get(py));
+        let outcome = match slf.get().awaited.bound(py) {
             Some(awaited) => Task::wakeup(&task, &awaited, &mut seat),
             None => Task::step(&task, &mut seat),
         };
         seat.clear_after(outcome)
-    }
-}
-
-#[pymethods]
-impl Resume {
-    // Here for the class to have one; `ffi::install_call` puts what is run in its place.
-    fn __call__(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::call(slf)
     }
 
     fn __getattr__<'py>(

@@ -18,8 +18,8 @@ use super::ready::{self, Ready};
 use super::turn::{Entry, Turn};
 use super::{MOST_PASSES, call_soon, stock, uvloop};
 use crate::ffi::{
-    self, Call, Collected, Deque, Enough, Field, Kept, LeftContext, LibuvLoop, SharedField, Spare,
-    Visit, fault,
+    self, Collected, Deque, Enough, Field, Kept, LeftContext, LibuvLoop, SharedField, Spare, Visit,
+    fault,
 };
 use crate::seat::Seat;
 
@@ -45,7 +45,6 @@ pub(crate) struct Several {
 pub(super) fn prepare(py: Python<'_>) {
     ffi::install_keeping::<Several>(py);
     ffi::install_traverse::<Several>(py);
-    ffi::install_call::<Several>(py);
 }
 
 impl Several {
@@ -209,22 +208,6 @@ impl Several {
     }
 }
 
-impl Call for Several {
-    fn call(this: &Bound<'_, Self>) -> PyResult<()> {
-        let py = this.py();
-        let several = this.get();
-        let (Some(event_loop), Some(context)) =
-            (several.event_loop.bound(py), several.context.bound(py))
-        else {
-            return Ok(());
-        };
-        // What a task leaves behind is dropped in no context of a task.
-        let left = LeftContext::leave(context)?;
-        let outcome = Self::run_passes(this, &event_loop);
-        outcome.and(left.enter_again())
-    }
-}
-
 impl Kept for Several {
     type Held<'py> = (Bound<'py, PyAny>, VecDeque<Ready>, Bound<'py, PyAny>);
     const HOLDS_UNBOUND: bool = true;
@@ -264,9 +247,18 @@ impl Kept for Several {
 
 #[pymethods]
 impl Several {
-    // Here for the class to have one; `ffi::install_call` puts what is run in its place.
     fn __call__(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::call(slf)
+        let py = slf.py();
+        let several = slf.get();
+        let (Some(event_loop), Some(context)) =
+            (several.event_loop.bound(py), several.context.bound(py))
+        else {
+            return Ok(());
+        };
+        // What a task leaves behind is dropped in no context of a task.
+        let left = LeftContext::leave(context)?;
+        let outcome = Self::run_passes(slf, &event_loop);
+        outcome.and(left.enter_again())
     }
 
     fn __getattr__<'py>(

@@ -331,6 +331,10 @@ impl Lifecycle for Task {
         &ORIGINAL
     }
 
+    fn has_last_word(this: Borrowed<'_, '_, Self>) -> bool {
+        is_lost(&this) || as_future(&this).get().has_unseen_exception(this.py())
+    }
+
     fn finalise(this: &Bound<'_, Self>) {
         finalise(this);
     }
@@ -345,6 +349,13 @@ impl Lifecycle for Task {
     }
 }
 
+/// Whether this, were it to die now, would be worth a word: its coroutine has not ended.
+fn is_lost(task: &Bound<'_, Task>) -> bool {
+    let py = task.py();
+    let life = as_future(task).get().peek_life(py);
+    life == Life::Pending && task.get().log_destroy_pending.peek(py)
+}
+
 /// Reports a task that dies before its coroutine has ended, then what every future reports.
 fn finalise(task: &Bound<'_, Task>) {
     let py = task.py();
@@ -354,7 +365,7 @@ fn finalise(task: &Bound<'_, Task>) {
     if cfg!(not(Py_3_14)) && ffi::is_collected(task) {
         ffi::leave_list(task.as_borrowed());
     }
-    if future.get().life(py) == Life::Pending && task.get().log_destroy_pending.get(py) {
+    if is_lost(task) {
         let describe = || {
             let context = PyDict::new(py);
             context.set_item(intern!(py, "task"), task)?;

@@ -37,6 +37,10 @@ def pending(world):
     return world.keep(Future(loop=world.loop))
 
 
+def blank(world):
+    return world.keep(Future.__new__(Future))
+
+
 def returned(world):
     future = pending(world)
     future.set_result("result")
@@ -201,7 +205,7 @@ def in_the_loop(start):
 FUTURE = {
     "__new__": [made(SubFuture)],
     "__init__": [made(SubFuture), made(Future)],
-    "__del__": [method(raised, "__del__"), method(pending, "__del__")],
+    "__del__": [method(raised, "__del__")],
     "result": [method(returned, "result"), method(raised, "result"), method(cancelled, "result")],
     "exception": [method(raised, "exception"), method(cancelled, "exception")],
     "set_result": [method(awaited, "set_result", 1), method(pending, "set_result", 1)],
@@ -216,8 +220,8 @@ FUTURE = {
     "remove_done_callback": [method(awaited, "remove_done_callback", print_nothing)],
     "get_loop": [method(pending, "get_loop")],
     "_make_cancelled_error": [method(cancelled, "_make_cancelled_error")],
-    "__await__": [method(pending, "__await__")],
-    "__iter__": [method(pending, "__iter__")],
+    "__await__": [method(blank, "__await__")],
+    "__iter__": [method(blank, "__iter__")],
     "__repr__": [method(awaited, "__repr__")],
     "__class_getitem__": [method(pending, "__class_getitem__", int)],
     "__class__": [getter(pending, "__class__")],
@@ -310,8 +314,8 @@ DRAIN = {"__call__": []}
 
 ITERATOR = {
     "__iter__": [iterator(pending, "__iter__")],
-    "__next__": [iterator(pending, "__next__"), iterator(returned, "__next__")],
-    "send": [iterator(pending, "send", None), iterator(raised, "send", None)],
+    "__next__": [iterator(raised, "__next__"), iterator(cancelled, "__next__")],
+    "send": [iterator(cancelled, "send", None), iterator(raised, "send", None)],
     "throw": [iterator(pending, "throw", Broken())],
     "close": [iterator(pending, "close")],
 }
