@@ -21,6 +21,9 @@ pub(crate) struct Seat<'a, 'py> {
     entry: ffi::Entry<'a, 'py>,
     /// Who is noted.
     task: Option<Bound<'py, Task>>,
+    /// The version of asyncio's dict with that task in it.
+    #[cfg(not(Py_3_14))]
+    version: u64,
     /// Whether no code but ours has run since the loop was seen out of debug mode.
     untouched: bool,
 }
@@ -32,6 +35,8 @@ impl<'a, 'py> Seat<'a, 'py> {
             #[cfg(not(Py_3_14))]
             entry: entry(event_loop)?,
             task: None,
+            #[cfg(not(Py_3_14))]
+            version: 0,
             untouched: false,
         })
     }
@@ -49,6 +54,7 @@ impl<'a, 'py> Seat<'a, 'py> {
         #[cfg(not(Py_3_14))]
         if self.task.is_some() || self.entry.address()?.is_none() {
             self.entry.set(task)?;
+            self.version = self.entry.version();
             self.task = Some(task.clone());
             return Ok(());
         }
@@ -89,11 +95,12 @@ impl<'a, 'py> Seat<'a, 'py> {
 
     /// Makes sure that nobody is noted who is not running.
     pub(crate) fn clear(&mut self) -> PyResult<()> {
-        let Some(task) = self.task.take() else { return Ok(()) };
         #[cfg(not(Py_3_14))]
-        if self.entry.address()? == Some(task.as_ptr()) {
+        if self.is_noted()? {
+            self.task = None;
             return self.entry.delete();
         }
+        let Some(task) = self.task.take() else { return Ok(()) };
         let py = task.py();
         asyncio(py).leave_task.call(py, &[self.event_loop, &task]).map(drop)
     }
@@ -108,8 +115,8 @@ impl<'a, 'py> Seat<'a, 'py> {
 
     #[cfg(not(Py_3_14))]
     fn is_noted(&self) -> PyResult<bool> {
-        let noted = self.entry.address()?;
-        Ok(self.task.as_ref().is_some_and(|task| noted == Some(task.as_ptr())))
+        let Some(task) = &self.task else { return Ok(false) };
+        Ok(self.entry.version() == self.version || self.entry.address()? == Some(task.as_ptr()))
     }
 }
 

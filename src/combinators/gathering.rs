@@ -270,6 +270,10 @@ impl Lifecycle for GatheringFuture {
 
     fn leave(_this: Borrowed<'_, '_, Self>) {}
 
+    fn take_out<'py>(_this: Borrowed<'_, 'py, Self>) -> Option<impl Sized + use<'py>> {
+        None::<()> // it has children
+    }
+
     fn unload(this: &Bound<'_, Self>, queue: &mut Vec<Py<PyAny>>) {
         this.get().unload_into(this.py(), queue);
         as_future(this).get().unload_into(this.py(), queue);

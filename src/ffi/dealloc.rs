@@ -9,6 +9,7 @@
 //! of being dropped, and the outermost deallocation drops them one after the other.
 
 use std::cell::{Cell, RefCell};
+use std::ptr;
 
 use pyo3::PyClass;
 use pyo3::ffi;
@@ -38,6 +39,11 @@ pub(crate) trait Lifecycle: PyClass<Frozen = True> + Sync {
     /// Takes a dying object out of where it is known without being held. No reference to it may be
     /// made any more.
     fn leave(this: Borrowed<'_, '_, Self>);
+
+    /// Takes out what the objects of most futures hold, for the caller to drop; None for one that holds
+    /// anything else. No `Py` is left in it then: the object is dying, and no reference to it may be made.
+    /// Must not panic.
+    fn take_out<'py>(this: Borrowed<'_, 'py, Self>) -> Option<impl Sized + use<'py, Self>>;
 
     /// Moves the Python objects that are held to `queue`, dropping none of them. The object is dying:
     /// no reference to it may be made.
@@ -111,7 +117,31 @@ unsafe extern "C" fn dealloc<T: Lifecycle>(object: *mut ffi::PyObject) {
             // Without a queue (its thread is ending) the object is taken apart as deep as it goes.
             let _ = QUEUE.try_with(|queue| T::unload(&this, &mut queue.borrow_mut()));
         }
-        nest(py, || original(object));
+        let has_pointer_to_dict = (*T::type_object_raw(py)).tp_dictoffset > 0;
+        nest(py, || match (exact && has_pointer_to_dict).then(|| T::take_out(this)).flatten() {
+            Some(held) => {
+                free(object);
+                drop(held);
+            }
+            None => original(object),
+        });
+    }
+}
+
+/// Frees an object that holds nothing but its attributes, as PyO3's own deallocation would.
+///
+/// # Safety
+/// Attached; the object is of exactly a class of ours that has a dict, its last reference is gone, and
+/// the collector does not see it any more.
+unsafe fn free(object: *mut ffi::PyObject) {
+    // SAFETY: the caller vouches for the object; its class says where the pointer to its dict is.
+    unsafe {
+        let class = ffi::Py_TYPE(object);
+        let attributes = object.byte_offset((*class).tp_dictoffset).cast::<*mut ffi::PyObject>();
+        ffi::Py_XDECREF(attributes.replace(ptr::null_mut()));
+        let free = (*class).tp_free.unwrap_or(ffi::PyObject_GC_Del);
+        free(object.cast());
+        ffi::Py_DECREF(class.cast());
     }
 }
 

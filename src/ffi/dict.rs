@@ -40,6 +40,13 @@ impl<'a, 'py> Entry<'a, 'py> {
         }
     }
 
+    /// A number that the dict gives up for ever with each change (PEP 509).
+    #[allow(deprecated)] // it is kept up to date for as long as it is there: up to 3.13
+    pub(crate) fn version(&self) -> u64 {
+        // SAFETY: attached; a dict is such an object.
+        unsafe { (*self.dict.as_ptr().cast::<ffi::PyDictObject>()).ma_version_tag }
+    }
+
     /// The value, to be compared by address; None if there is none.
     pub(crate) fn address(&self) -> PyResult<Option<*mut ffi::PyObject>> {
         // SAFETY: attached; the hash is that of the key; the answer is a borrowed reference, or NULL

@@ -106,6 +106,11 @@ pub(crate) struct Callbacks {
 impl Callbacks {
     pub(crate) const NONE: Self = Self { first: None, rest: None };
 
+    /// Whether anybody waits.
+    pub(super) fn are_some(&self) -> bool {
+        self.first.is_some() || self.rest.is_some()
+    }
+
     fn push(&mut self, callback: Callback) {
         if self.first.is_none() && self.rest.is_none() {
             self.first = Some(callback);

@@ -141,6 +141,19 @@ impl Future {
         !self.event_loop.is_some(py) && !self.rare.is_some(py)
     }
 
+    /// What most futures hold; None for one that holds anything else.
+    pub(crate) fn take_out<'py>(&self, py: Python<'py>) -> Option<impl Sized + use<'py>> {
+        #[cfg(Py_3_14)]
+        if self.awaited_by.is_some(py) {
+            return None;
+        }
+        if self.rare.is_some(py) || self.callbacks.look(py, Callbacks::are_some) {
+            return None;
+        }
+        let bound = |object: Py<PyAny>| object.into_bound(py);
+        Some((self.event_loop.take(py).map(bound), self.value.take(py).map(bound)))
+    }
+
     pub(crate) fn unload_into(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>) {
         queue.extend(self.event_loop.take(py));
         queue.extend(self.value.take(py));
@@ -445,6 +458,10 @@ impl Lifecycle for Future {
     }
 
     fn leave(_this: Borrowed<'_, '_, Self>) {}
+
+    fn take_out<'py>(this: Borrowed<'_, 'py, Self>) -> Option<impl Sized + use<'py>> {
+        this.get().take_out(this.py())
+    }
 
     fn unload(this: &Bound<'_, Self>, queue: &mut Vec<Py<PyAny>>) {
         this.get().unload_into(this.py(), queue);

@@ -258,6 +258,8 @@ impl Batch {
                 let outcome = if debug { seat.clear_after(outcome) } else { outcome };
                 if debug || outcome.is_err() {
                     drop(batch.shown.replace(py, Some(ready)));
+                } else {
+                    ready.release(py);
                 }
                 outcome
             };

@@ -55,6 +55,7 @@ pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> 
         }
     }
     if let Some(resume) = Resume::with(&ready, before, event_loop)? {
+        ready.release(py);
         return call_soon(event_loop, resume.as_any(), &context).map(drop);
     }
     let callback = ready.callback(py)?;

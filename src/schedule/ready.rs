@@ -43,6 +43,15 @@ impl Ready {
         }
     }
 
+    /// Drops it, without a look at PyO3's own count of attachments where that is a part of the cost.
+    pub(super) fn release(self, py: Python<'_>) {
+        match self {
+            Self::Step(task) => drop(task.into_bound(py)),
+            Self::Wakeup(task, future) => drop((task.into_bound(py), future.into_bound(py))),
+            Self::Call { .. } | Self::Native(..) => drop(self),
+        }
+    }
+
     /// Whether this is the step of a task.
     pub(super) fn is_of_task(&self) -> bool {
         matches!(self, Self::Step(_) | Self::Wakeup(..))

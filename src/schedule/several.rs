@@ -152,6 +152,7 @@ impl Several {
                 ready.run_or(seat, |ready, event_loop, error| {
                     self.report(ready, event_loop, error)
                 })?;
+                ready.release(py);
             }
             Ok(())
         });

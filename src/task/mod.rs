@@ -343,6 +343,14 @@ impl Lifecycle for Task {
         ffi::leave_list(this);
     }
 
+    fn take_out<'py>(this: Borrowed<'_, 'py, Self>) -> Option<impl Sized + use<'py>> {
+        let (py, task) = (this.py(), this.get());
+        let of_future = as_future(&this).get().take_out(py)?;
+        let bound = |field: &SharedField| field.take(py).map(|object| object.into_bound(py));
+        let (coroutine, context) = (bound(&task.coroutine), bound(&task.context));
+        Some((coroutine, context, bound(&task.waiter), bound(&task.name), of_future))
+    }
+
     fn unload(this: &Bound<'_, Self>, queue: &mut Vec<Py<PyAny>>) {
         this.get().unload_into(this.py(), queue);
         as_future(this).get().unload_into(this.py(), queue);
