@@ -47,8 +47,9 @@ pub(crate) struct Asyncio {
     pub(crate) future_discard_from_awaited_by: Py<PyAny>,
     /// The module, in which `Task` is the class in force.
     pub(crate) tasks: Py<PyModule>,
-    /// What `gather()` and `shield()` call to make a task.
     pub(crate) ensure_future: Py<PyAny>,
+    /// What `gather()` and `shield()` call to make a task.
+    pub(crate) inner_ensure_future: Py<PyAny>,
     /// What all factories have in common that `create_eager_task_factory()` makes; None where somebody has
     /// put something else in the place of asyncio's own.
     #[cfg(Py_3_12)]
@@ -115,7 +116,7 @@ impl Asyncio {
         let builtin = |module, name| -> PyResult<Builtin> {
             Ok(Builtin::new(find(module, name)?.into_bound(py)))
         };
-        let ensure_future = if cfg!(Py_3_12) { "ensure_future" } else { "_ensure_future" };
+        let inner_ensure_future = if cfg!(Py_3_12) { "ensure_future" } else { "_ensure_future" };
         let get_event_loop = if cfg!(Py_3_12) { "get_event_loop" } else { "_get_event_loop" };
         Ok(Self {
             future_class: find("_asyncio", "Future")?,
@@ -150,7 +151,8 @@ impl Asyncio {
             #[cfg(Py_3_14)]
             future_discard_from_awaited_by: find("_asyncio", "future_discard_from_awaited_by")?,
             tasks: PyModule::import(py, "asyncio.tasks")?.unbind(),
-            ensure_future: find("asyncio.tasks", ensure_future)?,
+            ensure_future: find("asyncio.tasks", "ensure_future")?,
+            inner_ensure_future: find("asyncio.tasks", inner_ensure_future)?,
             #[cfg(Py_3_12)]
             eager_factory_code: find("asyncio.tasks", "eager_task_factory")?
                 .bind(py)

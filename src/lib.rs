@@ -53,6 +53,8 @@ pub mod _core {
     #[pymodule_export]
     use crate::bridge::stream_iterator::stream_of_numbers;
     #[pymodule_export]
+    use crate::combinators::ensure::ensure_future;
+    #[pymodule_export]
     use crate::combinators::gather::gather;
     #[pymodule_export]
     use crate::combinators::shield::shield;
@@ -71,7 +73,7 @@ pub mod _core {
     #[pymodule_export]
     use crate::registry::{counts, register, registered_tasks, unregister};
     #[pymodule_export]
-    use crate::task::Task;
+    use crate::task::{Task, iscoroutine};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]

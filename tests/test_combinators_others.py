@@ -1,6 +1,7 @@
 """`shield()`, `wait()` and `sleep()` in every circumstance, and what can be seen of them."""
 
 import asyncio
+import contextlib
 import inspect
 import itertools
 import sys
@@ -10,7 +11,7 @@ import warnings
 
 import aioxide
 import pytest
-from support import BuiltinFuture, BuiltinTask, normalised
+from support import BuiltinFuture, BuiltinTask, new_loop, normalised
 from support.programs import assert_same_course, every_way, failure, passes, settled, task, value
 
 programs = []
@@ -275,9 +276,98 @@ def seen_of(function):
 
 def test_functions_show_the_same_signatures():
     names = ("gather", "shield", "wait", "sleep", "wait_for", "as_completed")
+    names += ("ensure_future", "iscoroutine")
     expected = {name: seen_of(getattr(asyncio, name)) for name in names}
     with aioxide.installed():
         assert {name: seen_of(getattr(asyncio, name)) for name in names} == expected
+
+
+class OtherLoop(asyncio.Future):
+    def get_loop(self):
+        return None
+
+
+def generator():
+    yield
+
+
+def candidates(kinds):
+    """What may be asked whether it is a coroutine, or to be made a future; by name."""
+    moved, hidden = kinds.Future(), kinds.Future()
+    hidden.get_loop = lambda: None
+    tasks = kinds.Task(asyncio.sleep(0)), asyncio.gather(kinds.Future())
+    blank = kinds.Future.__new__(kinds.Future)
+    return {
+        "future": moved,
+        "future without a loop": blank,
+        "future that hides its loop": hidden,
+        "future of a subclass": OtherLoop(),
+        "task": tasks[0],
+        "gathering": tasks[1],
+        "coroutine": asyncio.sleep(0),
+        "generator": generator(),
+        "awaitable": Awaitable(),
+        "coroutine of another kind": CoroutineLike(),
+        "class": kinds.Future,
+        "None": None,
+    }
+
+
+class Awaitable:
+    def __await__(self):
+        return iter(())
+
+
+class CoroutineLike(Awaitable):
+    def send(self, value):
+        raise StopIteration
+
+    def throw(self, *exception):
+        raise exception[0]
+
+    def close(self):
+        pass
+
+
+def answered(function, *args, **kwargs):
+    """What the function returns, or the words of its error."""
+    try:
+        return function(*args, **kwargs)
+    except (TypeError, ValueError, RuntimeError) as error:
+        return type(error), str(error)
+
+
+async def told_of_candidates(kinds):
+    """What asyncio's functions say of each; a future that is returned as it is says so."""
+    loop, told = asyncio.get_running_loop(), {}
+    for name, candidate in candidates(kinds).items():
+        is_coroutine = asyncio.iscoroutine(candidate)
+        made = answered(asyncio.ensure_future, candidate)
+        kept = answered(asyncio.ensure_future, candidate, loop=loop) if made is candidate else None
+        other = answered(asyncio.ensure_future, candidate, loop=object()) if kept else None
+        told[name] = (
+            is_coroutine,
+            "same" if made is candidate else type(made).__name__,
+            "same" if kept is candidate else kept,
+            other,
+        )
+        if name == "coroutine" and made is not candidate:
+            await made
+    return told
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_says_of_everything_what_asyncio_says(kind):
+    told = []
+    for scope in (contextlib.nullcontext, aioxide.installed):
+        with scope(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # coroutines that nobody runs
+            loop = new_loop(kind)
+            told.append(loop.run_until_complete(told_of_candidates(asyncio)))
+            loop.close()
+    assert told[0] == told[1]
+    assert told[1]["future"][:3] == (False, "same", "same")
+    assert told[1]["coroutine"][0] is True
 
 
 @pytest.mark.usefixtures("_installed")
@@ -337,5 +427,5 @@ def test_function_that_somebody_has_put_there_since_stays(name):
 
 def test_functions_are_known_on_this_version():
     """Where asyncio's own is of a release with other ways, ours is not put in its place."""
-    expected = {"gather", "shield", "_wait"}
+    expected = {"gather", "shield", "_wait", "ensure_future", "iscoroutine"}
     assert set(aioxide.combinators.functions) == expected, sys.version

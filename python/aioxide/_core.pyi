@@ -34,7 +34,9 @@ __all__ = [
     "__version__",
     "configure_runtime",
     "counts",
+    "ensure_future",
     "gather",
+    "iscoroutine",
     "quick_methods",
     "read_file",
     "register_task",
@@ -314,6 +316,14 @@ def gather(
 
 def shield(arg: Awaitable[_T]) -> asyncio.Future[_T]:
     """Is `asyncio.shield()`; what it does not do itself it has asyncio's own function do."""
+
+def ensure_future(
+    coro_or_future: Awaitable[_T], *, loop: AbstractEventLoop | None = None
+) -> asyncio.Future[_T]:
+    """Is `asyncio.ensure_future()`; all but what is a future already is left to asyncio's own."""
+
+def iscoroutine(obj: object) -> bool:
+    """Is `asyncio.iscoroutine()`, without a look at abstract classes for tasks and futures."""
 
 @final
 class Watch:

@@ -1,11 +1,11 @@
 """Which of asyncio's functions are written in Rust as well, and one that is a coroutine.
 
 `asyncio.wait()` itself stays: a coroutine function of asyncio's, whose coroutines have their names
-and frames. What it calls inside is exchanged.
+and frames. What it calls inside is exchanged, and what it asks of each of its futures.
 """
 
 import dis
-from asyncio import AbstractEventLoop, Future, Handle, tasks
+from asyncio import AbstractEventLoop, Future, Handle, coroutines, tasks
 from collections.abc import Coroutine
 from types import CodeType, FunctionType
 from typing import Any, TypeAlias
@@ -88,6 +88,11 @@ functions: dict[str, tuple[object, Any]] = {
     name: (vars(tasks)[name], ours)
     for name, ours, inside in _KNOWN
     if _inside(vars(tasks)[name]) == inside
+}
+# Those that only have to know what is a future of ours, and leave the rest to asyncio's.
+functions |= {
+    "ensure_future": (tasks.ensure_future, _core.ensure_future),
+    "iscoroutine": (coroutines.iscoroutine, _core.iscoroutine),
 }
 if "_wait" in functions:
     _wait.__code__ = _in_the_place_of(_wait.__code__, _asyncio_wait.__code__)

@@ -7,7 +7,7 @@ The loops of uvloop and rloop look them up only once, when they are imported: th
 
 import asyncio
 import threading
-from asyncio import futures, tasks
+from asyncio import coroutines, futures, tasks
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -58,7 +58,7 @@ def installed() -> Iterator[None]:
 
 
 def _replace() -> None:
-    for module in (asyncio, tasks, futures):
+    for module in (asyncio, coroutines, tasks, futures):
         for name, ours in _replacements.items():
             if name in vars(module) and _may_be_replaced(name, vars(module)[name]):
                 _replaced.append((module, name, vars(module)[name]))

@@ -5,14 +5,40 @@ use pyo3::intern;
 use pyo3::prelude::*;
 #[cfg(Py_3_12)]
 use pyo3::types::PyFunction;
-use pyo3::types::PyTuple;
+use pyo3::types::{IntoPyDict, PyTuple};
 
 use super::child;
 use crate::asyncio::asyncio;
-use crate::ffi;
+use crate::ffi::{self, fault};
+use crate::future;
 use crate::loops;
 use crate::schedule;
 use crate::task::Task;
+
+/// Wrap a coroutine or an awaitable in a future.
+///
+/// Is `asyncio.ensure_future()`, which returns a future as it is; all that is none is left to asyncio's
+/// own.
+#[pyfunction]
+#[pyo3(signature = (coro_or_future, *, r#loop=None))]
+pub(crate) fn ensure_future<'py>(
+    coro_or_future: &Bound<'py, PyAny>,
+    r#loop: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    fault::point();
+    let py = coro_or_future.py();
+    let event_loop = r#loop.filter(|event_loop| !event_loop.is_none());
+    if let Some(future) = future::exact(coro_or_future)
+        && event_loop.is_none_or(|event_loop| future.get().belongs_to(py, event_loop))
+        && !ffi::has_own_attributes(coro_or_future)
+    {
+        return Ok(coro_or_future.clone());
+    }
+    let keywords = event_loop.map(|event_loop| [("loop", event_loop)].into_py_dict(py));
+    let arguments = PyTuple::new(py, [coro_or_future])?;
+    let function = asyncio(py).ensure_future.bind(py);
+    ffi::call_with(function, &arguments, keywords.transpose()?.as_ref())
+}
 
 /// The loop that all arguments belong to, if there is nothing about them that only asyncio's own
 /// code does right: they are coroutines and futures of that one loop and each is equal to itself
@@ -165,7 +191,7 @@ impl<'py> Maker<'py> {
         {
             ffi::call_method(intern!(py, "close"), &[&coroutine])?;
         }
-        task.map_err(|error| raised_in(error, asyncio(py).ensure_future.bind(py)))
+        task.map_err(|error| raised_in(error, asyncio(py).inner_ensure_future.bind(py)))
     }
 
     /// Makes a task where code of others runs meanwhile, and may change how the next one is made.

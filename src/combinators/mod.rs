@@ -12,7 +12,7 @@
 mod awaiter;
 mod child;
 mod done_callback;
-mod ensure;
+pub(crate) mod ensure;
 pub(crate) mod gather;
 mod gathering;
 pub(crate) mod shield;
