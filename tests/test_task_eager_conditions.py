@@ -52,7 +52,9 @@ def test_loop_whose_passes_are_run_by_hand(impl):
                 loop._run_once()
             return log, ending(task)
 
-    assert assert_like_builtin(scenario, impl)[0] == [(False, False)]
+    # 3.14 runs no task but those of the loop that runs.
+    expected = [] if sys.version_info >= (3, 14) else [(False, False)]
+    assert assert_like_builtin(scenario, impl)[0] == expected
 
 
 def test_another_loop_than_the_running_one(impl):
