@@ -10,7 +10,7 @@ import warnings
 
 import pytest
 from support import LOOP_KINDS, LoopMissing, adopt, answer, new_loop, run_child, run_passes
-from support.tasks import assert_like_builtin
+from support.tasks import assert_like_builtin, supervised_loop
 
 
 @pytest.fixture
@@ -409,3 +409,31 @@ def test_everything_works_in_debug_mode(kind, impl):
 
     assert loop.run_until_complete(impl.Task(main(), loop=loop)) == ("result", [0, 1, 2])
     loop.close()
+
+
+# What a callback raises
+
+
+def refuse(future):
+    raise LookupError
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("callbacks", [1, 2])
+def test_what_raises_is_shown_as_the_mode_has_it_by_then(impl, debug, callbacks):
+    def scenario(impl):
+        with supervised_loop(impl) as (loop, _):
+            messages = []
+            loop.set_exception_handler(lambda loop, context: messages.append(context["message"]))
+            future = impl.Future(loop=loop)
+            for _ in range(callbacks):
+                future.add_done_callback(refuse)
+            future.set_result(None)
+            loop.set_debug(debug)
+            run_passes(loop, 2)
+            return messages
+
+    messages = assert_like_builtin(scenario, impl)
+    assert len(messages) == callbacks
+    shown = "refuse(<Future finished result=None>)" in messages[0]
+    assert shown == (debug or sys.version_info < (3, 13))

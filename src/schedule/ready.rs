@@ -3,7 +3,7 @@
 use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{IntoPyDict, PyDict, PyTuple};
 
 use crate::asyncio::asyncio;
 use crate::combinators::DoneCallback;
@@ -151,7 +151,15 @@ impl Ready {
     fn report(&self, event_loop: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
         let py = event_loop.py();
         let (callback, args) = (self.callback(py)?, self.args(py)?);
-        let shown = ffi::call(asyncio(py).format_callback_source.bind(py), &[&callback, &args])?;
+        let format = asyncio(py).format_callback_source.bind(py);
+        // Since 3.13 the arguments are shown in debug mode only, which may have begun meanwhile.
+        let shown = if cfg!(Py_3_13) {
+            let debug = ffi::call_method(intern!(py, "get_debug"), &[event_loop])?;
+            let keywords = [("debug", debug)].into_py_dict(py)?;
+            ffi::call_with(format, &(callback, args).into_pyobject(py)?, Some(&keywords))?
+        } else {
+            ffi::call(format, &[&callback, &args])?
+        };
         report(event_loop, &shown, error, &self.handle(event_loop)?)
     }
 
