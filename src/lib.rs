@@ -73,7 +73,7 @@ pub mod _core {
     #[pymodule_export]
     use crate::registry::{counts, register, registered_tasks, unregister};
     #[pymodule_export]
-    use crate::task::{Task, iscoroutine};
+    use crate::task::Task;
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]

@@ -60,6 +60,10 @@ impl<'a, 'py> Seat<'a, 'py> {
         }
         let py = task.py();
         asyncio(py).enter_task.call(py, &[self.event_loop, task])?;
+        #[cfg(not(Py_3_14))]
+        {
+            self.version = self.entry.version();
+        }
         self.task = Some(task.clone());
         Ok(())
     }

@@ -11,7 +11,14 @@ import warnings
 
 import aioxide
 import pytest
-from support import BuiltinFuture, BuiltinTask, new_loop, normalised
+from support import (
+    BuiltinFuture,
+    BuiltinTask,
+    implementation,
+    new_loop,
+    normalised,
+    run_child,
+)
 from support.programs import assert_same_course, every_way, failure, passes, settled, task, value
 
 programs = []
@@ -391,7 +398,7 @@ def test_coroutine_that_is_never_awaited_is_reported(make):
     assert [str(warning.message) for warning in caught] == [f"coroutine '{name}' was never awaited"]
 
 
-WRAPPED = ("gather", "shield", "_wait")
+WRAPPED = ("gather", "shield", "_wait", "ensure_future")
 
 
 @pytest.mark.parametrize("name", WRAPPED)
@@ -410,6 +417,42 @@ def test_function_that_somebody_has_wrapped_stays(monkeypatch, name):
             assert getattr(asyncio, name) is not original
     assert getattr(asyncio.tasks, name) is wrapper
     assert not calls
+
+
+def test_functions_that_somebody_has_wrapped_before_the_import_stay():
+    program = """
+        import asyncio
+        from asyncio import coroutines, tasks
+
+        calls = []
+
+        def wrapped(function):
+            def wrapper(*args, **kwargs):
+                calls.append(function.__name__)
+                return function(*args, **kwargs)
+
+            return wrapper
+
+        iscoroutine = asyncio.iscoroutine = coroutines.iscoroutine = wrapped(asyncio.iscoroutine)
+        ensure_future = asyncio.ensure_future = tasks.ensure_future = wrapped(asyncio.ensure_future)
+        import aioxide
+
+        aioxide.install()
+        assert asyncio.iscoroutine is coroutines.iscoroutine is iscoroutine
+        assert asyncio.ensure_future is tasks.ensure_future is ensure_future
+
+        async def main():
+            task = asyncio.create_task(asyncio.sleep(0))
+            del calls[:]
+            await asyncio.wait([task])
+            for earliest in asyncio.as_completed([task]):
+                await earliest
+            print({"iscoroutine", "ensure_future"} <= set(calls))
+
+        asyncio.run(main())
+    """
+    done = run_child(program, implementation("builtin"))
+    assert (done.status, done.stdout, done.stderr) == (0, "True\n", "")
 
 
 @pytest.mark.parametrize("name", WRAPPED)

@@ -399,3 +399,48 @@ def test_class_whose_name_cannot_be_read(impl, stock_loop, errors):
         "Promise exception was never retrieved",
         "Event exception was never retrieved",
     )
+
+
+# In which order what it holds goes
+
+
+class Loud:
+    def __init__(self, name, log):
+        self.name, self.log = name, log
+
+    def __del__(self):
+        self.log.append(self.name)
+
+
+KINDS_OF_FUTURES = {
+    "future": lambda impl, loop: impl.Future(loop=loop),
+    "subclass": lambda impl, loop: type("Special", (impl.Future,), {})(loop=loop),
+    "with a callback": lambda impl, loop: with_callback(impl.Future(loop=loop)),
+    "cancelled before": lambda impl, loop: with_message(impl.Future(loop=loop)),
+}
+
+
+def with_callback(future):
+    future.add_done_callback(print)
+    return future
+
+
+def with_message(future):
+    future._cancel_message = "why"
+    return future
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_FUTURES)
+def test_what_it_holds_goes_before_its_attributes(stock_loop, impl, kind):
+    def scenario(impl):
+        log = []
+        future = KINDS_OF_FUTURES[kind](impl, stock_loop)
+        future.remove_done_callback(print)
+        future.set_result(Loud("result", log))
+        future.attribute = Loud("attribute", log)
+        del future
+        return log
+
+    order = assert_like_builtin(scenario, impl)
+    # A subclass has its attributes in another way since 3.13.
+    assert order == ["result", "attribute"] or (kind == "subclass" and len(order) == 2)

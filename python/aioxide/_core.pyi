@@ -36,7 +36,6 @@ __all__ = [
     "counts",
     "ensure_future",
     "gather",
-    "iscoroutine",
     "quick_methods",
     "read_file",
     "register_task",
@@ -321,9 +320,6 @@ def ensure_future(
     coro_or_future: Awaitable[_T], *, loop: AbstractEventLoop | None = None
 ) -> asyncio.Future[_T]:
     """Is `asyncio.ensure_future()`; all but what is a future already is left to asyncio's own."""
-
-def iscoroutine(obj: object) -> bool:
-    """Is `asyncio.iscoroutine()`, without a look at abstract classes for tasks and futures."""
 
 @final
 class Watch:

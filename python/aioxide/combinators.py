@@ -7,7 +7,7 @@ and frames. What it calls inside is exchanged, and what it asks of each of its f
 import dis
 from asyncio import AbstractEventLoop, Future, Handle, coroutines, tasks
 from collections.abc import Coroutine
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, TypeAlias
 
 from aioxide import _core
@@ -16,6 +16,9 @@ _Futures: TypeAlias = set[Future[Any]]
 
 _release_waiter = vars(tasks)["_release_waiter"]
 _asyncio_wait = vars(tasks)["_wait"]
+_asyncio_iscoroutine = coroutines.iscoroutine
+
+_OURS = frozenset((_core.Future, _core.Task, _core._GatheringFuture))
 
 
 def wait(
@@ -65,19 +68,30 @@ def _in_the_place_of(code: CodeType, theirs: CodeType) -> CodeType:
     return code.replace(co_filename=theirs.co_filename, co_firstlineno=code.co_firstlineno + shift)
 
 
-# Name in `asyncio.tasks`, what is written in Rust, and the functions inside asyncio's: with others
-# inside it is that of a release whose ways are not known here.
-_KNOWN: list[tuple[str, Any, set[str]]] = [
-    ("gather", _core.gather, {"_done_callback"}),
-    ("shield", _core.shield, {"_inner_done_callback", "_outer_done_callback"}),
-    ("_wait", wait, {"_on_completion"}),
+def iscoroutine(obj: object) -> bool:
+    """Return True if obj is a coroutine object."""
+    # The abstract class that is asked about all others looks at them from many sides.
+    return type(obj) not in _OURS and _asyncio_iscoroutine(obj)
+
+
+iscoroutine.__annotations__ = {}  # it shows the signature that asyncio's has
+
+
+# Module of asyncio's, name in there, what takes its place, and the functions inside asyncio's: with
+# others inside it is that of a release whose ways are not known here.
+_KNOWN: list[tuple[ModuleType, str, Any, set[str]]] = [
+    (tasks, "gather", _core.gather, {"_done_callback"}),
+    (tasks, "shield", _core.shield, {"_inner_done_callback", "_outer_done_callback"}),
+    (tasks, "_wait", wait, {"_on_completion"}),
+    (tasks, "ensure_future", _core.ensure_future, set()),
+    (coroutines, "iscoroutine", iscoroutine, set()),
 ]
-_ALSO_INSIDE = {"_clear_awaited_by_callback"}
+_ALSO_INSIDE = {"_clear_awaited_by_callback", "_wrap_awaitable"}
 
 
-def _inside(function: object) -> set[str] | None:
+def _inside(function: object, module: ModuleType) -> set[str] | None:
     """Returns the names of the functions inside one of asyncio's; None for somebody else's."""
-    if not isinstance(function, FunctionType) or function.__globals__ is not vars(tasks):
+    if not isinstance(function, FunctionType) or function.__globals__ is not vars(module):
         return None
     constants = function.__code__.co_consts
     return {code.co_name for code in constants if isinstance(code, CodeType)} - _ALSO_INSIDE
@@ -85,14 +99,9 @@ def _inside(function: object) -> set[str] | None:
 
 # By name: asyncio's own, and what takes its place where nobody else's function is.
 functions: dict[str, tuple[object, Any]] = {
-    name: (vars(tasks)[name], ours)
-    for name, ours, inside in _KNOWN
-    if _inside(vars(tasks)[name]) == inside
-}
-# Those that only have to know what is a future of ours, and leave the rest to asyncio's.
-functions |= {
-    "ensure_future": (tasks.ensure_future, _core.ensure_future),
-    "iscoroutine": (coroutines.iscoroutine, _core.iscoroutine),
+    name: (vars(module)[name], ours)
+    for module, name, ours, inside in _KNOWN
+    if _inside(vars(module)[name], module) == inside
 }
 if "_wait" in functions:
     _wait.__code__ = _in_the_place_of(_wait.__code__, _asyncio_wait.__code__)

@@ -15,6 +15,10 @@ use tokio::runtime::Handle;
 /// How long a thread looks out: a loop takes about as long to wake up and to make the next call.
 const PATIENCE: Duration = Duration::from_micros(50);
 
+/// One who gives the processor away, and gets it back only after so long, has given it to more than a
+/// loop that makes its next call.
+const BUSY: Duration = Duration::from_micros(200);
+
 /// How long it takes the loop that made a call to get to where it waits and detaches.
 const HEAD_START: Duration = Duration::from_micros(4);
 
@@ -23,33 +27,55 @@ const CALLS: usize = 32;
 
 type Call = Box<dyn FnOnce() + Send>;
 
+/// How long nobody looks out when others have needed the processor.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Where a call is handed to the thread that looks out, if one does.
 pub(super) struct Lookout {
     place: Mutex<Place>,
     /// How many calls wait for a thread of the pool.
     waiting: AtomicUsize,
     patience: Duration,
+    busy: Duration,
 }
 
 enum Place {
     Empty,
+    /// Empty, and to be left so for a while.
+    Paused(Instant),
     /// A thread looks out.
     Watched,
     Call(Call),
 }
 
+/// A call that waits for a thread of the pool, until it is dropped.
+struct Waiting(&'static AtomicUsize);
+
+impl Waiting {
+    fn begin(waiting: &'static AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 thread_local! {
-    /// When the call that this thread makes was handed to it.
-    static HANDED_OVER: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// Where and when the call that this thread makes was handed to it.
+    static HANDED_OVER: Cell<Option<(&'static Lookout, Instant)>> = const { Cell::new(None) };
 }
 
 impl Lookout {
     pub(super) fn new() -> Self {
-        Self::with_patience(PATIENCE)
+        Self::with(PATIENCE, BUSY)
     }
 
-    fn with_patience(patience: Duration) -> Self {
-        Self { place: Mutex::new(Place::Empty), waiting: AtomicUsize::new(0), patience }
+    fn with(patience: Duration, busy: Duration) -> Self {
+        Self { place: Mutex::new(Place::Empty), waiting: AtomicUsize::new(0), patience, busy }
     }
 
     fn place(&self) -> MutexGuard<'_, Place> {
@@ -65,52 +91,71 @@ impl Lookout {
                 return;
             }
         }
-        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let waiting = Waiting::begin(&self.waiting);
         runtime.spawn_blocking(move || {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            drop(waiting);
             call();
             for _ in 1..CALLS {
                 let Some(call) = self.look_out() else { break };
-                HANDED_OVER.set(Some(Instant::now()));
+                HANDED_OVER.set(Some((self, Instant::now())));
                 call();
             }
             HANDED_OVER.set(None);
         });
     }
 
-    /// The call that comes within a moment. None does when another thread looks out, or once calls wait
-    /// for this one.
+    /// The call that comes within a moment. None does when another thread looks out, once calls wait for
+    /// this one, and for a while after others have needed the processor.
     fn look_out(&self) -> Option<Call> {
+        let begin = Instant::now();
         {
             let mut place = self.place();
-            if !matches!(*place, Place::Empty) {
-                return None;
+            match *place {
+                Place::Empty => (),
+                Place::Paused(until) if begin >= until => (),
+                Place::Paused(_) | Place::Watched | Place::Call(_) => return None,
             }
             *place = Place::Watched;
         }
-        let begin = Instant::now();
         loop {
+            let is_busy = self.let_others_run();
+            let enough = is_busy
+                || self.waiting.load(Ordering::Relaxed) > 0
+                || begin.elapsed() >= self.patience;
+            let empty = Self::emptied(is_busy);
             let mut place = self.place();
-            let enough =
-                self.waiting.load(Ordering::Relaxed) > 0 || begin.elapsed() >= self.patience;
-            match mem::replace(&mut *place, Place::Empty) {
+            match mem::replace(&mut *place, empty) {
                 Place::Call(call) => return Some(call),
                 Place::Watched if !enough => *place = Place::Watched,
                 _ => return None,
             }
-            drop(place);
-            // Whoever has work has the processor before this thread.
-            thread::yield_now();
         }
+    }
+
+    /// Whoever has work has the processor before this thread. Answers whether that took long: one that
+    /// has to be waited for would keep a call waiting as well, while a thread that is woken is let in
+    /// front.
+    fn let_others_run(&self) -> bool {
+        let begin = Instant::now();
+        thread::yield_now();
+        begin.elapsed() >= self.busy
+    }
+
+    fn emptied(is_busy: bool) -> Place {
+        if is_busy { Place::Paused(Instant::now() + PAUSE) } else { Place::Empty }
     }
 }
 
 /// Waits, if this thread makes a call that has just been handed to it, until the loop may have detached.
 /// A thread that attaches before that goes to sleep, and has to be woken after all.
 pub(super) fn give_the_loop_a_start() {
-    if let Some(begin) = HANDED_OVER.take() {
-        while begin.elapsed() < HEAD_START {
-            thread::yield_now();
+    let Some((lookout, begin)) = HANDED_OVER.take() else { return };
+    while begin.elapsed() < HEAD_START {
+        if lookout.let_others_run() {
+            let mut place = lookout.place();
+            if matches!(*place, Place::Empty) {
+                *place = Lookout::emptied(true);
+            }
         }
     }
 }
@@ -145,7 +190,7 @@ mod tests {
     }
 
     fn lookout(patience: Duration) -> &'static Lookout {
-        Box::leak(Box::new(Lookout::with_patience(patience)))
+        Box::leak(Box::new(Lookout::with(patience, EVER)))
     }
 
     fn until_watched(lookout: &Lookout) {
@@ -214,6 +259,21 @@ mod tests {
         runtime.spawn_blocking(say("other work", &to));
         assert_eq!(said.recv_timeout(TOO_LONG), Ok("first"));
         assert_eq!(said.recv_timeout(TOO_LONG), Ok("other work"));
+        runtime.shutdown_background();
+    }
+
+    #[test]
+    fn nobody_looks_out_for_a_while_after_others_had_the_processor() {
+        let runtime = pool(1);
+        let lookout: &Lookout = Box::leak(Box::new(Lookout::with(EVER, Duration::ZERO)));
+        let (to, said) = channel();
+        for word in ["first", "second"] {
+            lookout.call(runtime.handle(), say(word, &to));
+            assert_eq!(said.recv_timeout(TOO_LONG), Ok(word));
+            runtime.spawn_blocking(say("other work", &to));
+            assert_eq!(said.recv_timeout(TOO_LONG), Ok("other work"));
+            assert!(matches!(*lookout.place(), Place::Paused(until) if until > Instant::now()));
+        }
         runtime.shutdown_background();
     }
 

@@ -120,8 +120,8 @@ unsafe extern "C" fn dealloc<T: Lifecycle>(object: *mut ffi::PyObject) {
         let has_pointer_to_dict = (*T::type_object_raw(py)).tp_dictoffset > 0;
         nest(py, || match (exact && has_pointer_to_dict).then(|| T::take_out(this)).flatten() {
             Some(held) => {
+                drop(held); // before the attributes, as those of the built-in classes go
                 free(object);
-                drop(held);
             }
             None => original(object),
         });

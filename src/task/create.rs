@@ -7,7 +7,7 @@ use pyo3::types::{PyBool, PyString};
 use super::{Task, as_future, eager};
 use crate::asyncio::asyncio;
 use crate::ffi::{self, Arguments};
-use crate::future::{self, given};
+use crate::future::given;
 use crate::registry;
 use crate::schedule::{self, Ready};
 use crate::state::Cancellation;
@@ -93,20 +93,6 @@ pub(super) fn name_from(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     } else {
         value.str().map(Bound::into_any)
     }
-}
-
-/// Return True if obj is a coroutine object.
-///
-/// Is `asyncio.iscoroutine()`, which is asked for each future that `wait()` is given, and looks at the
-/// abstract classes of all that is no native coroutine.
-#[pyfunction]
-#[pyo3(signature = (obj))]
-pub(crate) fn iscoroutine<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let py = obj.py();
-    if future::exact(obj).is_some() {
-        return Ok(PyBool::new(py, false).to_owned().into_any());
-    }
-    ffi::call(asyncio(py).iscoroutine.bind(py), &[obj])
 }
 
 /// Whether asyncio takes this for a coroutine: not only native ones are.

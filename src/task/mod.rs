@@ -37,7 +37,6 @@ use crate::ffi::{
 use crate::future::{self, Future, report};
 use crate::state::{Cancellation, Life};
 pub(crate) use cancel::cancel;
-pub(crate) use create::iscoroutine;
 
 /// A coroutine that is run by a loop of asyncio, and the future of its result.
 ///

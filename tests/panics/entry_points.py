@@ -450,7 +450,6 @@ MODULE = {
     "registered_tasks": [with_task(lambda task: _core.registered_tasks())],
     "gather": [gathered],
     "shield": [shielded],
-    "iscoroutine": [],  # there is no point in it: it looks at a class, and asks asyncio
     "ensure_future": [lambda world: lambda: _core.ensure_future(pending(world))],
     "quick_methods": [lambda world: lambda: quick_loop(world), quick_task, quick_future],
     # Before its first use: afterwards it is refused.
