@@ -16,7 +16,7 @@ _Futures: TypeAlias = set[Future[Any]]
 
 _release_waiter = vars(tasks)["_release_waiter"]
 _asyncio_wait = vars(tasks)["_wait"]
-_asyncio_iscoroutine = coroutines.iscoroutine
+_asyncio_iscoroutine = vars(coroutines)["iscoroutine"]
 
 _OURS = frozenset((_core.Future, _core.Task, _core._GatheringFuture))
 
