@@ -289,28 +289,26 @@ def test_functions_show_the_same_signatures():
         assert {name: seen_of(getattr(asyncio, name)) for name in names} == expected
 
 
-class OtherLoop(asyncio.Future):
-    def get_loop(self):
-        return None
-
-
 def generator():
     yield
 
 
 def candidates(kinds):
     """What may be asked whether it is a coroutine, or to be made a future; by name."""
-    moved, hidden = kinds.Future(), kinds.Future()
+
+    class OtherLoop(kinds.Future):
+        def get_loop(self):
+            return None
+
+    hidden = kinds.Future()
     hidden.get_loop = lambda: None
-    tasks = kinds.Task(asyncio.sleep(0)), asyncio.gather(kinds.Future())
-    blank = kinds.Future.__new__(kinds.Future)
     return {
-        "future": moved,
-        "future without a loop": blank,
+        "future": kinds.Future(),
+        "future without a loop": kinds.Future.__new__(kinds.Future),
         "future that hides its loop": hidden,
         "future of a subclass": OtherLoop(),
-        "task": tasks[0],
-        "gathering": tasks[1],
+        "task": kinds.Task(asyncio.sleep(0)),
+        "gathering": asyncio.gather(kinds.Future()),
         "coroutine": asyncio.sleep(0),
         "generator": generator(),
         "awaitable": Awaitable(),

@@ -78,6 +78,27 @@ def test_many_await_one_future(loop, impl):
     assert woken == [(number, "shared") for number in range(10)]
 
 
+@pytest.mark.parametrize("result", [None, 7, (1, 2)])
+def test_the_end_is_chained_to_what_is_handled(future, result):
+    future.set_result(result)
+    stops = []
+
+    def end():
+        try:
+            next(future.__await__())
+        except StopIteration as stop:
+            stops.append((type(stop), stop.value, stop.args, stop.__context__))
+
+    end()
+    handled = LookupError()
+    try:
+        raise handled
+    except LookupError:
+        end()
+    args = () if result is None else (result,)
+    assert stops == [(StopIteration, result, args, None), (StopIteration, result, args, handled)]
+
+
 @pytest.mark.parametrize("result", [None, 7, (1, 2), (), ValueError("a value"), StopIteration(3)])
 def test_awaiting_a_done_future_does_not_suspend(future, result):
     future.set_result(result)

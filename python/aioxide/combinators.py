@@ -1,4 +1,4 @@
-"""Which of asyncio's functions are written in Rust as well, and one that is a coroutine.
+"""Which of asyncio's functions are exchanged: for ones in Rust, a coroutine, and a short question.
 
 `asyncio.wait()` itself stays: a coroutine function of asyncio's, whose coroutines have their names
 and frames. What it calls inside is exchanged, and what it asks of each of its futures.

@@ -15,9 +15,12 @@ use tokio::runtime::Handle;
 /// How long a thread looks out: a loop takes about as long to wake up and to make the next call.
 const PATIENCE: Duration = Duration::from_micros(50);
 
-/// One who gives the processor away, and gets it back only after so long, has given it to more than a
-/// loop that makes its next call.
+/// A thread that has given the processor away and gets it back only after so long has given it to others
+/// than the loop, which takes less to make its next call.
 const BUSY: Duration = Duration::from_micros(200);
+
+/// How long nobody looks out when others have needed the processor.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long it takes the loop that made a call to get to where it waits and detaches.
 const HEAD_START: Duration = Duration::from_micros(4);
@@ -26,9 +29,6 @@ const HEAD_START: Duration = Duration::from_micros(4);
 const CALLS: usize = 32;
 
 type Call = Box<dyn FnOnce() + Send>;
-
-/// How long nobody looks out when others have needed the processor.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where a call is handed to the thread that looks out, if one does.
 pub(super) struct Lookout {

@@ -143,7 +143,7 @@ unsafe fn end_with(value: &Bound<'_, PyAny>) {
     // SAFETY: the caller vouches for the attachment; the value is a valid object.
     unsafe {
         #[cfg(Py_3_12)]
-        if is_handling_nothing() && raise_new_stop(value).is_some() {
+        if is_handling_nothing() && raise_new_stop(value) {
             return;
         }
         _PyGen_SetStopIterationValue(value.as_ptr());
@@ -163,32 +163,42 @@ unsafe fn is_handling_nothing() -> bool {
     }
 }
 
-/// What `StopIteration(value)` does, and `raise` where there is no context; None without memory, and
-/// with no exception set.
+/// `raise StopIteration(value)` where there is no context. False without memory, with no exception set.
 ///
 /// # Safety
 /// Attached.
 #[cfg(Py_3_12)]
-unsafe fn raise_new_stop(value: &Bound<'_, PyAny>) -> Option<()> {
+unsafe fn raise_new_stop(value: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: the caller vouches for the attachment. `SetRaised` takes over the exception.
+    unsafe {
+        let stop = new_stop(value);
+        let made = stop.is_some();
+        if let Some(stop) = stop {
+            ffi::PyErr_SetRaisedException(stop.into_ptr());
+        } else {
+            ffi::PyErr_Clear();
+        }
+        made
+    }
+}
+
+/// `StopIteration(value)`; None with an exception set.
+///
+/// # Safety
+/// Attached.
+#[cfg(Py_3_12)]
+unsafe fn new_stop<'py>(value: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     let py = value.py();
     // SAFETY: attached; the class is there as long as the interpreter, and its slots take a tuple. A new
-    // tuple has a place for a reference that it takes over. `SetRaised` takes over the exception.
+    // tuple has a place for a reference that it takes over.
     unsafe {
         let class = ffi::PyExc_StopIteration.cast::<ffi::PyTypeObject>();
         let (new, init) = (*class).tp_new.zip((*class).tp_init)?;
-        let made = (|| {
-            let arguments = Bound::from_owned_ptr_or_opt(py, ffi::PyTuple_New(1))?;
-            ffi::PyTuple_SET_ITEM(arguments.as_ptr(), 0, value.clone().into_ptr());
-            let stop = new(class, arguments.as_ptr(), ptr::null_mut());
-            let stop = Bound::from_owned_ptr_or_opt(py, stop)?;
-            (init(stop.as_ptr(), arguments.as_ptr(), ptr::null_mut()) == 0).then_some(stop)
-        })();
-        let Some(stop) = made else {
-            ffi::PyErr_Clear();
-            return None;
-        };
-        ffi::PyErr_SetRaisedException(stop.into_ptr());
-        Some(())
+        let arguments = Bound::from_owned_ptr_or_opt(py, ffi::PyTuple_New(1))?;
+        ffi::PyTuple_SET_ITEM(arguments.as_ptr(), 0, value.clone().into_ptr());
+        let stop = new(class, arguments.as_ptr(), ptr::null_mut());
+        let stop = Bound::from_owned_ptr_or_opt(py, stop)?;
+        (init(stop.as_ptr(), arguments.as_ptr(), ptr::null_mut()) == 0).then_some(stop)
     }
 }
 
