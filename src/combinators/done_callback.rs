@@ -111,7 +111,7 @@ impl DoneCallback {
             return Ok(());
         }
         let callback = slf.clone().unbind();
-        schedule::soon(&event_loop, Ready::Native(callback, future.clone().unbind()))
+        schedule::soon(&event_loop, Ready::Native(callback, future.clone().unbind())).map(drop)
     }
 
     /// Whether nothing but counting has to be done about this child, which is done now. Every child is

@@ -42,6 +42,8 @@ mod method;
 #[cfg(feature = "module")]
 mod offer;
 #[cfg(feature = "module")]
+mod own_attribute;
+#[cfg(feature = "module")]
 mod queue;
 #[cfg(feature = "module")]
 mod spare;
@@ -86,6 +88,7 @@ pub(crate) use self::{
     libuv::LibuvLoop,
     method::{Given, Method, Quick, Reply},
     offer::{Offer, capsule, table_of},
+    own_attribute::{Own, OwnAttribute, OwnAttributes},
     queue::{Deque, DequeClass},
     spare::{Kept, Spare, install_keeping, renew, renew_kept},
     table::{Kind, use_own},

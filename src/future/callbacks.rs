@@ -213,12 +213,12 @@ fn hand_over(future: &Bound<'_, Future>, callback: Callback) -> PyResult<()> {
     match callback {
         Callback::Wakeup(task) => {
             let event_loop = Task::ready_loop(task.bind(py))?;
-            schedule::soon(&event_loop, Ready::Wakeup(task, argument))
+            schedule::soon(&event_loop, Ready::Wakeup(task, argument)).map(drop)
         }
         Callback::Call { function, context } => {
             let event_loop = future.get().ready_loop(py)?;
             let argument = Some(argument);
-            schedule::soon(&event_loop, Ready::Call { function, argument, context })
+            schedule::soon(&event_loop, Ready::Call { function, argument, context }).map(drop)
         }
         Callback::Native(callback) => DoneCallback::call_soon(&callback.into_bound(py), future),
     }

@@ -23,7 +23,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::MOST_PASSES;
 use super::pass::{self, Pass};
 use super::ready::Ready;
-use super::stock::{self, Watched};
+use super::stock::{self, QueueEnd, Watched};
 use crate::asyncio::asyncio;
 use crate::ffi::{
     self, Collected, Deque, Enough, Field, SharedField, Traverse, Visit, fault, install_traverse,
@@ -50,9 +50,9 @@ static SPARE: Field<Vec<Py<Batch>>> = Field::new(Vec::new());
 static SERIALS: Field<u64> = Field::new(0);
 
 /// Puts work at the end of the queue.
-pub(super) fn push(queue: &Deque<'_>, event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {
+pub(super) fn push(end: QueueEnd<'_>, event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {
     let py = event_loop.py();
-    let begun = pass::begun_in(queue);
+    let QueueEnd { queue, begun } = end;
     if let Some(begun) = begun
         && let Some(last) = queue.last()
         && let Ok(last) = last.cast_exact::<Batch>()

@@ -6,27 +6,41 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
-use crate::ffi::{self, Field};
+use crate::ffi::{self, Field, Own, OwnAttribute};
 
 /// A class, and some of its methods as they were at first.
 pub(super) struct KnownClass {
     class: Py<PyType>,
-    methods: Vec<(Py<PyString>, Py<PyAny>)>,
-    /// The version at which the methods were last seen to be those; 0 is none.
+    methods: Vec<Method>,
+    /// What objects have of their own, and nothing that the class has comes before.
+    attributes: Vec<Py<PyString>>,
+    /// The version at which all of this was last seen to be so; 0 is none.
     version: Field<u32>,
 }
 
+struct Method {
+    /// What would hide it.
+    own: OwnAttribute,
+    first: Py<PyAny>,
+}
+
 impl KnownClass {
-    pub(super) fn new(class: &Bound<'_, PyType>, names: &[&str]) -> PyResult<Self> {
+    pub(super) fn new(
+        class: &Bound<'_, PyType>,
+        methods: &[&str],
+        attributes: &[&str],
+    ) -> PyResult<Self> {
         let py = class.py();
-        let methods = names.iter().map(|name| {
+        let methods = methods.iter().map(|name| {
             let name = PyString::intern(py, name);
-            let method = ffi::member_of(class.as_type_ptr(), &name)
+            let first = ffi::member_of(class.as_type_ptr(), &name)
                 .ok_or_else(|| PyRuntimeError::new_err(format!("{class} has no {name}")))?;
-            Ok((name.unbind(), method.unbind()))
+            Ok(Method { own: OwnAttribute::new(&name), first: first.unbind() })
         });
+        let attributes = attributes.iter().map(|name| PyString::intern(py, name).unbind());
         Ok(Self {
             methods: methods.collect::<PyResult<_>>()?,
+            attributes: attributes.collect(),
             class: class.clone().unbind(),
             version: Field::new(0),
         })
@@ -36,28 +50,38 @@ impl KnownClass {
         object.get_type_ptr().cast() == self.class.as_ptr()
     }
 
-    /// Whether the methods of the class are what they were.
+    /// Whether the methods of the class are what they were, and nothing is in the way of attributes.
     pub(super) fn is_unchanged(&self, py: Python<'_>) -> bool {
         let class = self.class.bind(py).as_type_ptr();
         let version = ffi::version_of(class);
-        if version != 0 && version == self.version.get(py) {
-            return true;
-        }
-        let unchanged = self.methods.iter().all(|(name, method)| {
-            ffi::member_of(class, name.bind(py)).is_some_and(|found| found.is(method))
-        });
+        version != 0 && version == self.version.get(py) || self.is_still_the_same(py)
+    }
+
+    #[cold]
+    fn is_still_the_same(&self, py: Python<'_>) -> bool {
+        let class = self.class.bind(py).as_type_ptr();
+        let has = |method: &Method| {
+            let found = ffi::member_of(class, method.own.name(py));
+            found.is_some_and(|found| found.is(&method.first))
+        };
+        let lacks = |name: &Py<PyString>| ffi::member_of(class, name.bind(py)).is_none();
+        let unchanged = self.methods.iter().all(has) && self.attributes.iter().all(lacks);
         // Looking gave the class a version, if it can have one.
         self.version.set(py, if unchanged { ffi::version_of(class) } else { 0 });
         unchanged
     }
 
-    /// Whether a call of this method on the object runs what the class had at first.
+    /// Whether a call of this method on an object of the class runs what the class had at first.
     pub(super) fn has_method(
         &self,
         object: &Bound<'_, PyAny>,
         name: &Bound<'_, PyString>,
     ) -> PyResult<bool> {
-        let method = ffi::method_of(object, name)?;
-        Ok(self.methods.iter().any(|(known, first)| known.is(name) && first.is(&method)))
+        let is_it = |method: &&Method| method.own.name(object.py()).is(name);
+        let Some(method) = self.methods.iter().find(is_it) else { return Ok(false) };
+        match method.own.of(object) {
+            Own::Nothing if self.is_unchanged(object.py()) => Ok(true),
+            _ => ffi::method_of(object, name).map(|found| found.is(&method.first)),
+        }
     }
 }

@@ -26,7 +26,6 @@ pub(crate) use stock::{debug_of, is_running, only_calls_class};
 use turn::Join;
 
 use crate::ffi;
-use crate::task::Task;
 
 /// How many passes of a loop are run as one, at most: then it looks for signals again.
 const MOST_PASSES: usize = 64;
@@ -39,16 +38,25 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     stock::look_up(py)
 }
 
-/// Has the loop run this soon: in the order in which things became ready, never at once.
-pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {
+/// Has the loop run this soon: in the order in which things became ready, never at once. Answers
+/// whether it went straight into the queue of a stock loop that is out of debug mode.
+#[inline]
+pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<bool> {
+    if let Some(end) = stock::queue_to_append_to(event_loop)?
+        && ffi::is_context(&ready.context(event_loop.py())?)
+    {
+        return batch::push(end, event_loop, ready).map(|()| true);
+    }
+    soon_elsewhere(event_loop, ready).map(|()| false)
+}
+
+/// The same for all other loops, and for contexts that are none: those have a `run()` of their own.
+#[inline(never)]
+fn soon_elsewhere(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {
     let py = event_loop.py();
     let context = ready.context(py)?;
     let (mut ready, mut before) = (ready, 0);
-    // Whatever else was given as a context has a `run()` of its own.
     if ffi::is_context(&context) {
-        if let Some(queue) = stock::queue_to_append_to(event_loop)? {
-            return batch::push(&queue, event_loop, ready);
-        }
         match turn::join(event_loop, ready)? {
             Join::Joined => return Ok(()),
             Join::Alone(alone, others) => (ready, before) = (alone, others),
@@ -65,22 +73,11 @@ pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> 
     }
 }
 
-/// The same for the next step of a task. Answers whether it went straight into the queue of a stock
-/// loop that is out of debug mode.
-pub(crate) fn soon_again(event_loop: &Bound<'_, PyAny>, task: &Bound<'_, Task>) -> PyResult<bool> {
-    let ready = Ready::Step(task.clone().unbind());
-    if let Some(queue) = stock::queue_to_append_to(event_loop)?
-        && ffi::is_context(&ready.context(event_loop.py())?)
-    {
-        return batch::push(&queue, event_loop, ready).map(|()| true);
-    }
-    soon(event_loop, ready).map(|()| false)
-}
-
 /// Has the loop call this soon, in a copy of the current context.
 pub(crate) fn soon_call(event_loop: &Bound<'_, PyAny>, function: Bound<'_, PyAny>) -> PyResult<()> {
     let context = ffi::copy_current_context(event_loop.py())?.unbind();
-    soon(event_loop, Ready::Call { function: function.unbind(), argument: None, context })
+    let ready = Ready::Call { function: function.unbind(), argument: None, context };
+    soon(event_loop, ready).map(drop)
 }
 
 /// Whether what is ready goes straight into the queue of this loop: nobody else sees it come.

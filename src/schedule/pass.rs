@@ -49,12 +49,14 @@ impl Drop for Pass<'_, '_> {
     }
 }
 
-/// The queue of a loop that is in a pass in this thread.
-pub(super) fn queue_in_use<'py>(event_loop: &Bound<'py, PyAny>) -> Option<Deque<'py>> {
+/// The queue of a loop that is in a pass in this thread, and the batch that was begun there, 0 if there
+/// is none yet.
+pub(super) fn queue_in_use<'py>(event_loop: &Bound<'py, PyAny>) -> Option<(Deque<'py>, u64)> {
     let running = RUNNING.get();
     let is_running = running.event_loop == event_loop.as_ptr() as usize;
     // SAFETY: a `Pass`, further up in this thread, has noted the queue and holds it until then.
-    is_running.then(|| unsafe { stock::queue_at(event_loop.py(), running.queue) })
+    let queue = || unsafe { stock::queue_at(event_loop.py(), running.queue) };
+    is_running.then(|| (queue(), running.begun))
 }
 
 /// Whether a loop that is in a pass in this thread runs by itself.

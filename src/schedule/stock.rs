@@ -11,7 +11,7 @@ use pyo3::types::{PyBool, PyDict, PyList, PyString, PyType};
 
 use super::known::KnownClass;
 use super::pass;
-use crate::ffi::{self, Deque, DequeClass};
+use crate::ffi::{self, Deque, DequeClass, Own, OwnAttribute, OwnAttributes};
 
 /// What is gone around on a loop.
 const METHODS: [&str; 4] = ["call_soon", "_call_soon", "_run_once", "get_debug"];
@@ -19,12 +19,17 @@ const METHODS: [&str; 4] = ["call_soon", "_call_soon", "_run_once", "get_debug"]
 /// What is gone around where tasks are made; loops that are told about theirs are still known.
 const MAKERS: [&str; 3] = ["create_task", "get_task_factory", "is_running"];
 
+/// Where a loop has its debug mode, and nothing else.
+const DEBUG: &str = "_debug";
+
 struct Stock {
     loops: Vec<KnownClass>,
     makers: Vec<KnownClass>,
     handle: KnownClass,
     selector: KnownClass,
     deque: DequeClass,
+    call_soon: OwnAttribute,
+    debug: OwnAttribute,
 }
 
 static STOCK: OnceCell<Stock> = OnceCell::new();
@@ -43,16 +48,39 @@ impl Stock {
             .iter()
             .filter_map(|name| find("asyncio", name).ok())
             .collect();
-        let known = |methods: &[&str]| {
-            loops.iter().map(|class| KnownClass::new(class, methods)).collect::<PyResult<_>>()
+        let known = |methods: &[&str], attributes: &[&str]| {
+            let class_as_it_is = |class| KnownClass::new(class, methods, attributes);
+            loops.iter().map(class_as_it_is).collect::<PyResult<_>>()
         };
         Ok(Self {
-            loops: known(&METHODS)?,
-            makers: known(&MAKERS)?,
-            handle: KnownClass::new(&find("asyncio.events", "Handle")?, &["_run"])?,
-            selector: KnownClass::new(&find("selectors", "DefaultSelector")?, &["select"])?,
+            loops: known(&METHODS, &[DEBUG])?,
+            makers: known(&MAKERS, &[])?,
+            handle: KnownClass::new(&find("asyncio.events", "Handle")?, &["_run"], &[])?,
+            selector: KnownClass::new(&find("selectors", "DefaultSelector")?, &["select"], &[])?,
             deque: DequeClass::look_up(py)?,
+            call_soon: OwnAttribute::new(intern!(py, "call_soon")),
+            debug: OwnAttribute::new(&PyString::intern(py, DEBUG)),
         })
+    }
+
+    fn is_in_debug_mode(&self, event_loop: &Bound<'_, PyAny>) -> bool {
+        let off = PyBool::new(event_loop.py(), false);
+        match self.debug.of(event_loop) {
+            Own::Value(debug) if self.class_of(event_loop).is_some() => debug != off.as_ptr(),
+            _ => !is_false(event_loop, self.debug.name(event_loop.py())),
+        }
+    }
+
+    /// Whether `call_soon()` of a loop is what it was at first, and the loop is not in debug mode.
+    fn works_as_ever(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Some(class) = self.class_of(event_loop) else { return Ok(false) };
+        let own = OwnAttributes::of(event_loop);
+        if let (Own::Nothing, Own::Value(debug)) = (own.get(&self.call_soon), own.get(&self.debug))
+        {
+            return Ok(debug == PyBool::new(event_loop.py(), false).as_ptr());
+        }
+        let call_soon = self.call_soon.name(event_loop.py());
+        Ok(class.has_method(event_loop, call_soon)? && !self.is_in_debug_mode(event_loop))
     }
 
     /// The class of a loop, if it is a stock one and works as it did.
@@ -74,7 +102,7 @@ fn is_false(event_loop: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> bool {
 
 /// Whether a stock loop is in debug mode.
 pub(super) fn is_in_debug_mode(event_loop: &Bound<'_, PyAny>) -> bool {
-    !is_false(event_loop, intern!(event_loop.py(), "_debug"))
+    stock().is_in_debug_mode(event_loop)
 }
 
 /// The object as a queue, if it is of the class that loops have theirs of.
@@ -96,23 +124,31 @@ pub(super) unsafe fn queue_at(py: Python<'_>, address: usize) -> Deque<'_> {
     unsafe { stock().deque.at(py, address) }
 }
 
-/// The queue of a stock loop, if `call_soon()` would do nothing but append to it: the loop is not in
-/// debug mode and not closed. Like `call_soon()` itself this does not look at which thread it is in:
-/// debug mode does that.
+/// The end of a stock loop's queue.
+pub(super) struct QueueEnd<'py> {
+    pub(super) queue: Deque<'py>,
+    /// The batch that was begun there in the pass that this thread is in, 0 if there is none yet; None
+    /// outside such a pass.
+    pub(super) begun: Option<u64>,
+}
+
+/// The end of the queue of a stock loop, if `call_soon()` would do nothing but append to it: the loop is
+/// not in debug mode and not closed. Like `call_soon()` itself this does not look at which thread it is
+/// in: debug mode does that.
 pub(super) fn queue_to_append_to<'py>(
     event_loop: &Bound<'py, PyAny>,
-) -> PyResult<Option<Deque<'py>>> {
-    let py = event_loop.py();
-    let Some(class) = stock().class_of(event_loop) else { return Ok(None) };
-    if !class.has_method(event_loop, intern!(py, "call_soon"))? || is_in_debug_mode(event_loop) {
+) -> PyResult<Option<QueueEnd<'py>>> {
+    if !stock().works_as_ever(event_loop)? {
         return Ok(None);
     }
     // A loop that is running cannot be closed, and has the queue that it had when it began to.
-    let queue = pass::queue_in_use(event_loop);
-    if queue.is_some() || !is_false(event_loop, intern!(py, "_closed")) {
-        return Ok(queue);
+    if let Some((queue, begun)) = pass::queue_in_use(event_loop) {
+        return Ok(Some(QueueEnd { queue, begun: Some(begun) }));
     }
-    Ok(ready_queue(event_loop))
+    if !is_false(event_loop, intern!(event_loop.py(), "_closed")) {
+        return Ok(None);
+    }
+    Ok(ready_queue(event_loop).map(|queue| QueueEnd { queue, begun: None }))
 }
 
 /// Whether `create_task(coroutine)` of a loop without a task factory would do nothing but call the

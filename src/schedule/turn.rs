@@ -73,15 +73,11 @@ pub(super) enum Join {
 /// Puts what is ready together with what has become ready before it.
 pub(super) fn join(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<Join> {
     let py = event_loop.py();
-    if !Turn::is_of(event_loop) || !ready.can_join() {
-        return Ok(Join::Alone(ready, 0));
-    }
-    if ready.is_of_task()
-        && let Some(before) = Turn::take_alone()
-    {
+    let (is_here, alone) = Turn::look(event_loop, ready.is_of_task());
+    if let Some(before) = alone {
         return Ok(Join::Alone(ready, before + 1));
     }
-    if !uvloop::only_appends(event_loop)? {
+    if !is_here || !ready.can_join() || !uvloop::only_appends(event_loop)? {
         return Ok(Join::Alone(ready, 0));
     }
     let several = match Turn::last_in_queue(py) {
@@ -118,12 +114,13 @@ impl Turn {
         Outer(Some(TURN.replace(Self { event_loop, queue, begun: None, spare, alone })))
     }
 
-    fn is_of(event_loop: &Bound<'_, PyAny>) -> bool {
-        TURN.with_borrow(|turn| turn.event_loop == event_loop.as_ptr() as usize)
-    }
-
-    fn take_alone() -> Option<u8> {
-        TURN.with_borrow_mut(|turn| turn.alone.take())
+    /// Whether this loop is the one that is at a piece of work; and for a task that goes to the loop by
+    /// itself then, how many others in a row did so before.
+    fn look(event_loop: &Bound<'_, PyAny>, is_of_task: bool) -> (bool, Option<u8>) {
+        TURN.with_borrow_mut(|turn| {
+            let is_here = turn.event_loop == event_loop.as_ptr() as usize;
+            (is_here, if is_here && is_of_task { turn.alone.take() } else { None })
+        })
     }
 
     fn queue(py: Python<'_>) -> Option<Deque<'_>> {
@@ -133,10 +130,10 @@ impl Turn {
 
     /// What was begun, if it is still the last entry of the loop's queue.
     fn last_in_queue(py: Python<'_>) -> Option<Bound<'_, Several>> {
-        let last = Self::queue(py)?.last()?;
         TURN.with_borrow(|turn| {
-            let begun = turn.begun.as_ref().filter(|begun| begun.handle.is(&last));
-            begun.map(|begun| begun.several.bind(py).clone())
+            let begun = turn.begun.as_ref()?;
+            let last = stock::as_queue(turn.queue.as_ref()?.bind(py).clone())?.last()?;
+            begun.handle.is(&last).then(|| begun.several.bind(py).clone())
         })
     }
 

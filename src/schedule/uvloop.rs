@@ -20,7 +20,7 @@ use crate::ffi::{self, Deque, LibuvLoop, SharedField};
 /// The class, once it was seen; None if it is not what is known here.
 static LOOP: OnceCell<Option<Loop>> = OnceCell::new();
 
-/// The class of the last loop that was not uvloop's.
+/// The class of the last loop that was not uvloop's, before one was.
 static STRANGER: SharedField<PyType> = SharedField::new(None);
 
 struct Loop {
@@ -47,19 +47,29 @@ thread_local! {
 /// loop is uvloop's, nobody has changed that method, and it is not in debug mode.
 pub(super) fn only_appends(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = event_loop.py();
-    let class = event_loop.get_type();
-    if STRANGER.is(py, &class) {
-        return Ok(false);
-    }
-    let Some(known) = known(py)?.filter(|known| known.class.is_class_of(event_loop)) else {
-        STRANGER.put(class);
-        return Ok(false);
-    };
+    let Some(known) = known_as(event_loop)? else { return Ok(false) };
     if !known.class.has_method(event_loop, intern!(py, "call_soon"))? {
         return Ok(false);
     }
     // Its `call_soon()` does not ask what may hide this.
     Ok(!ffi::call(known.get_debug.bind(py), &[event_loop])?.is_truthy()?)
+}
+
+/// What is known of this loop, if it is uvloop's.
+fn known_as(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<&'static Loop>> {
+    let is_of = |known: &&Loop| known.class.is_class_of(event_loop);
+    if let Some(Some(known)) = LOOP.get() {
+        return Ok(Some(known).filter(is_of));
+    }
+    let class = event_loop.get_type();
+    if STRANGER.is(event_loop.py(), &class) {
+        return Ok(None);
+    }
+    let known = known(event_loop.py())?.filter(is_of);
+    if known.is_none() {
+        STRANGER.put(class);
+    }
+    Ok(known)
 }
 
 fn known(py: Python<'_>) -> PyResult<Option<&'static Loop>> {
@@ -78,7 +88,7 @@ impl Loop {
     fn new(class: &Bound<'_, PyType>) -> PyResult<Self> {
         let get_debug = class.getattr(intern!(class.py(), "get_debug"))?.unbind();
         let get_libuv = get_libuv(class)?.map(Bound::unbind);
-        let class = KnownClass::new(class, &["call_soon"])?;
+        let class = KnownClass::new(class, &["call_soon"], &[])?;
         Ok(Self { class, get_debug, get_libuv })
     }
 }
@@ -99,9 +109,7 @@ fn get_libuv<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAn
 /// The loop of libuv that one of uvloop's has, if `only_appends` is true of that one.
 pub(super) fn libuv_of(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<LibuvLoop>> {
     let py = event_loop.py();
-    let Some(known) = known(py)?.filter(|known| known.class.is_class_of(event_loop)) else {
-        return Ok(None);
-    };
+    let Some(known) = known_as(event_loop)? else { return Ok(None) };
     let Some(get_libuv) = &known.get_libuv else { return Ok(None) };
     let capsule = ffi::call(get_libuv.bind(py), &[event_loop])?;
     // SAFETY: the function is uvloop's own (`get_libuv`), was given a loop of exactly uvloop's class, and

@@ -10,7 +10,7 @@ use super::{Task, as_future, cancel};
 use crate::asyncio::asyncio;
 use crate::ffi;
 use crate::future::{self, Callback, Future};
-use crate::schedule;
+use crate::schedule::{self, Ready};
 
 /// Deals with what the coroutine yielded.
 ///
@@ -20,7 +20,7 @@ use crate::schedule;
 pub(super) fn suspend<'py>(task: &Bound<'py, Task>, yielded: Bound<'py, PyAny>) -> PyResult<Left> {
     if yielded.is_none() {
         let event_loop = as_future(task).get().ready_loop(task.py())?;
-        let is_known = schedule::soon_again(&event_loop, task)?;
+        let is_known = schedule::soon(&event_loop, Ready::Step(task.clone().unbind()))?;
         return Ok(if is_known { Left::KnownLoop } else { Left::Anything });
     }
     wait_for(task, yielded).map(|()| Left::Anything)
