@@ -68,21 +68,21 @@ impl<'a, 'py> Seat<'a, 'py> {
         Ok(())
     }
 
-    /// The step of the task that has taken the seat is over; passes on its outcome.
+    /// The step of the task that has taken the seat is over, and went well.
     ///
     /// # Errors
-    /// The outcome, and `RuntimeError` when another task is the current one by now.
-    pub(crate) fn leave(&mut self, outcome: PyResult<()>) -> PyResult<()> {
+    /// `RuntimeError` when another task is the current one by now.
+    pub(crate) fn leave(&mut self) -> PyResult<()> {
         #[cfg(not(Py_3_14))]
         if self.is_noted()? {
-            return outcome;
+            return Ok(());
         }
-        self.clear_after(outcome)
+        self.clear()
     }
 
     /// The same after a step whose last act found the loop out of debug mode.
     pub(crate) fn leave_untouched(&mut self) -> PyResult<()> {
-        self.leave(Ok(()))?;
+        self.leave()?;
         self.untouched = true;
         Ok(())
     }

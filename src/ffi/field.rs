@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::iter;
 
 use pyo3::prelude::*;
 
@@ -116,6 +117,11 @@ impl<T> Field<VecDeque<T>> {
 
     pub(crate) fn push_back(&self, py: Python<'_>, value: T) {
         self.inside(py).push_back(value);
+    }
+
+    /// Puts a value at the end that is made there. `make` must run no Python code.
+    pub(crate) fn push_back_with(&self, py: Python<'_>, make: impl FnOnce() -> T) {
+        self.inside(py).extend(iter::once_with(make));
     }
 
     #[cfg_attr(feature = "fault-injection", track_caller)]

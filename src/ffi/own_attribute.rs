@@ -49,8 +49,7 @@ impl OwnAttribute {
     #[cold]
     fn look_up(&self, py: Python<'_>, keys: *const Keys) -> Place {
         // SAFETY: attached; the keys are those of a class that is alive.
-        let (looked_at, index) =
-            unsafe { ((*keys).entries, Keys::find(keys, self.name.as_ptr())) };
+        let (looked_at, index) = unsafe { ((*keys).entries, Keys::find(keys, self.name.as_ptr())) };
         let place = Place { keys: keys as usize, looked_at, index };
         self.place.poke(py, place);
         place

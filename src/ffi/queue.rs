@@ -1,11 +1,33 @@
 //! `collections.deque`, the queue of a stock loop, at both ends and without a Python call.
 //!
-//! The methods are C functions in the table of the type: they are called where they are.
+//! The methods are C functions in the table of the type: they are called where they are. Who is first or
+//! last is read from the deque's memory, in the versions of CPython that are known here.
 
-use pyo3::exceptions::{PyAttributeError, PyImportError};
+use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
+
+/// `block` of CPython's `Modules/_collectionsmodule.c`
+#[cfg(not(Py_3_15))]
+#[repr(C)]
+struct Block {
+    left: *mut Self,
+    entries: [*mut ffi::PyObject; 64],
+    right: *mut Self,
+}
+
+/// The beginning of `dequeobject`, there; 3.11 to 3.14. The indices are within the first block and the
+/// last.
+#[cfg(not(Py_3_15))]
+#[repr(C)]
+struct Ends {
+    head: ffi::PyVarObject,
+    first_block: *mut Block,
+    last_block: *mut Block,
+    first: usize,
+    last: usize,
+}
 
 /// The type and those of its functions that are needed.
 pub(crate) struct DequeClass {
@@ -14,6 +36,7 @@ pub(crate) struct DequeClass {
     append_left: ffi::PyCFunction,
     pop: ffi::PyCFunction,
     pop_left: ffi::PyCFunction,
+    #[cfg(Py_3_15)]
     item: ffi::ssizeargfunc,
 }
 
@@ -30,15 +53,18 @@ impl DequeClass {
         // SAFETY: attached; a type that is ready has its slots filled, and is never freed: the module
         // `collections` and every loop need it.
         unsafe {
-            let sequence = (*class).tp_as_sequence.as_ref();
-            let item = sequence.and_then(|sequence| sequence.sq_item);
             Ok(Self {
                 class,
                 append: function(class, c"append", ffi::METH_O)?,
                 append_left: function(class, c"appendleft", ffi::METH_O)?,
                 pop: function(class, c"pop", ffi::METH_NOARGS)?,
                 pop_left: function(class, c"popleft", ffi::METH_NOARGS)?,
-                item: item.ok_or_else(|| PyImportError::new_err("deque has no items"))?,
+                #[cfg(Py_3_15)]
+                item: (*class)
+                    .tp_as_sequence
+                    .as_ref()
+                    .and_then(|sequence| sequence.sq_item)
+                    .ok_or_else(|| PyAttributeError::new_err("deque has no items"))?,
             })
         }
     }
@@ -98,6 +124,10 @@ impl<'py> Deque<'py> {
         &self.deque
     }
 
+    pub(crate) fn py(&self) -> Python<'py> {
+        self.deque.py()
+    }
+
     pub(crate) fn len(&self) -> usize {
         // SAFETY: a deque is an object of variable size, which is how many entries it has.
         unsafe { ffi::Py_SIZE(self.deque.as_ptr()).cast_unsigned() }
@@ -124,13 +154,52 @@ impl<'py> Deque<'py> {
     }
 
     pub(crate) fn first(&self) -> Option<Bound<'py, PyAny>> {
-        (self.len() > 0).then(|| self.item(0)).flatten()
+        self.look_at_first(Bound::clone)
     }
 
-    pub(crate) fn last(&self) -> Option<Bound<'py, PyAny>> {
-        self.len().checked_sub(1).and_then(|index| self.item(index))
+    /// Whether this is the first entry.
+    pub(crate) fn begins_with(&self, entry: &Bound<'_, PyAny>) -> bool {
+        self.look_at_first(|first| first.is(entry)).unwrap_or_default()
     }
 
+    /// Whether this is the last entry.
+    pub(crate) fn ends_with(&self, entry: &Bound<'_, PyAny>) -> bool {
+        self.look_at_last(|last| last.is(entry)).unwrap_or_default()
+    }
+
+    /// What `look` makes of the first entry. It must run no Python code, and leave the deque alone.
+    fn look_at_first<R>(&self, look: impl FnOnce(&Bound<'py, PyAny>) -> R) -> Option<R> {
+        if self.len() == 0 {
+            return None;
+        }
+        #[cfg(not(Py_3_15))]
+        // SAFETY: attached; a deque that is not empty has its first entry there, and holds it.
+        let first = unsafe {
+            let ends = &*self.deque.as_ptr().cast::<Ends>();
+            Borrowed::from_ptr(self.deque.py(), (*ends.first_block).entries[ends.first])
+        };
+        #[cfg(Py_3_15)]
+        let first = self.item(0)?;
+        Some(look(&first))
+    }
+
+    /// What `look` makes of the last entry. It must run no Python code, and leave the deque alone.
+    pub(crate) fn look_at_last<R>(&self, look: impl FnOnce(&Bound<'py, PyAny>) -> R) -> Option<R> {
+        if self.len() == 0 {
+            return None;
+        }
+        #[cfg(not(Py_3_15))]
+        // SAFETY: attached; a deque that is not empty has its last entry there, and holds it.
+        let last = unsafe {
+            let ends = &*self.deque.as_ptr().cast::<Ends>();
+            Borrowed::from_ptr(self.deque.py(), (*ends.last_block).entries[ends.last])
+        };
+        #[cfg(Py_3_15)]
+        let last = self.item(self.len() - 1)?;
+        Some(look(&last))
+    }
+
+    #[cfg(Py_3_15)]
     fn item(&self, index: usize) -> Option<Bound<'py, PyAny>> {
         // SAFETY: attached; the index is within the deque, so the answer is an owned reference.
         unsafe {

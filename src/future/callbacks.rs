@@ -10,7 +10,7 @@ use super::Future;
 use crate::bridge;
 use crate::combinators::DoneCallback;
 use crate::ffi::{self, Enough, Traverse, Visit};
-use crate::schedule::{self, Ready};
+use crate::schedule::{self, Ready, Wakeup};
 use crate::state::Life;
 use crate::task::Task;
 
@@ -213,7 +213,7 @@ fn hand_over(future: &Bound<'_, Future>, callback: Callback) -> PyResult<()> {
     match callback {
         Callback::Wakeup(task) => {
             let event_loop = Task::ready_loop(task.bind(py))?;
-            schedule::soon(&event_loop, Ready::Wakeup(task, argument)).map(drop)
+            schedule::soon(&event_loop, Wakeup(task, argument)).map(drop)
         }
         Callback::Call { function, context } => {
             let event_loop = future.get().ready_loop(py)?;

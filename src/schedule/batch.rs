@@ -22,7 +22,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::MOST_PASSES;
 use super::pass::{self, Pass};
-use super::ready::Ready;
+use super::ready::{Ready, Work};
 use super::stock::{self, QueueEnd, Watched};
 use crate::asyncio::asyncio;
 use crate::ffi::{
@@ -50,20 +50,27 @@ static SPARE: Field<Vec<Py<Batch>>> = Field::new(Vec::new());
 static SERIALS: Field<u64> = Field::new(0);
 
 /// Puts work at the end of the queue.
-pub(super) fn push(end: QueueEnd<'_>, event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {
+pub(super) fn push(
+    end: QueueEnd<'_>,
+    event_loop: &Bound<'_, PyAny>,
+    work: impl Work,
+) -> PyResult<()> {
     let py = event_loop.py();
     let QueueEnd { queue, begun } = end;
-    if let Some(begun) = begun
-        && let Some(last) = queue.last()
-        && let Ok(last) = last.cast_exact::<Batch>()
-        && last.get().serial.get(py) == begun
-        && !last.get().cancelled.get(py)
-    {
-        last.get().work.push_back(py, ready);
-        return Ok(());
+    let mut work = Some(work);
+    if let Some(begun) = begun {
+        queue.look_at_last(|last| {
+            let batch = last.cast_exact::<Batch>().ok()?.get();
+            if batch.serial.get(py) == begun && !batch.cancelled.get(py) {
+                let work = work.take()?;
+                batch.work.push_back_with(py, || work.into());
+            }
+            Some(())
+        });
     }
+    let Some(work) = work else { return Ok(()) };
     let batch = Batch::begin(event_loop)?;
-    batch.get().work.push_back(py, ready);
+    batch.get().work.push_back(py, work.into());
     queue.append(batch.as_any())?;
     if begun.is_some() {
         pass::has_begun(batch.get().serial.get(py));
@@ -236,7 +243,7 @@ impl Batch {
     ) -> PyResult<()> {
         let (py, event_loop) = (this.py(), seat.event_loop());
         let batch = this.get();
-        let is_in_front = || queue.first().is_some_and(|first| first.is(this));
+        let is_in_front = || queue.begins_with(this);
         let several = batch.work.len(py) > 1;
         if several {
             queue.append_left(this.as_any())?;
@@ -254,14 +261,17 @@ impl Batch {
                 }
                 outcome
             } else {
-                let outcome = ready.run(seat);
-                let outcome = if debug { seat.clear_after(outcome) } else { outcome };
-                if debug || outcome.is_err() {
-                    drop(batch.shown.replace(py, Some(ready)));
-                } else {
-                    ready.release(py);
+                match ready.run(seat) {
+                    Ok(()) if !debug => {
+                        ready.release(py);
+                        Ok(())
+                    }
+                    outcome => {
+                        let outcome = if debug { seat.clear_after(outcome) } else { outcome };
+                        drop(batch.shown.replace(py, Some(ready)));
+                        outcome
+                    }
                 }
-                outcome
             };
             is_known = seat.is_untouched();
             // Somebody else may have run, or dropped, what was left.
@@ -337,7 +347,7 @@ impl Batch {
         let queue = stock::ready_queue(&event_loop);
         if let Some(queue) = &queue
             && left
-            && !queue.first().is_some_and(|first| first.is(this))
+            && !queue.begins_with(this)
         {
             queue.append_left(this.as_any())?;
         }

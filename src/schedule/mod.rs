@@ -20,7 +20,8 @@ mod uvloop;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-pub(crate) use ready::Ready;
+use ready::Work;
+pub(crate) use ready::{Ready, Step, Wakeup};
 use resume::Resume;
 pub(crate) use stock::{debug_of, is_running, only_calls_class};
 use turn::Join;
@@ -40,14 +41,13 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
 
 /// Has the loop run this soon: in the order in which things became ready, never at once. Answers
 /// whether it went straight into the queue of a stock loop that is out of debug mode.
-#[inline]
-pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<bool> {
+pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, work: impl Work) -> PyResult<bool> {
     if let Some(end) = stock::queue_to_append_to(event_loop)?
-        && ffi::is_context(&ready.context(event_loop.py())?)
+        && work.has_plain_context(event_loop.py())
     {
-        return batch::push(end, event_loop, ready).map(|()| true);
+        return batch::push(end, event_loop, work).map(|()| true);
     }
-    soon_elsewhere(event_loop, ready).map(|()| false)
+    soon_elsewhere(event_loop, work.into()).map(|()| false)
 }
 
 /// The same for all other loops, and for contexts that are none: those have a `run()` of their own.
@@ -56,7 +56,7 @@ fn soon_elsewhere(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {
     let py = event_loop.py();
     let context = ready.context(py)?;
     let (mut ready, mut before) = (ready, 0);
-    if ffi::is_context(&context) {
+    if ready.has_plain_context(py) {
         match turn::join(event_loop, ready)? {
             Join::Joined => return Ok(()),
             Join::Alone(alone, others) => (ready, before) = (alone, others),

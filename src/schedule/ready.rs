@@ -12,8 +12,8 @@ use crate::future::Future;
 use crate::seat::Seat;
 use crate::task::Task;
 
-/// How many references a seat, and asyncio for it, have to the task that is noted.
-const HELD_BY_SEAT: isize = 2;
+/// How many references a seat, and asyncio for it, have to the task that has left.
+const HELD_BY_SEAT: isize = if cfg!(Py_3_14) { 0 } else { 2 };
 
 /// What is to be run, in the context that belongs to it.
 pub(crate) enum Ready {
@@ -25,6 +25,54 @@ pub(crate) enum Ready {
     Call { function: Py<PyAny>, argument: Option<Py<Future>>, context: Py<PyAny> },
     /// A function of one of asyncio's combinators, with the future that is done.
     Native(Py<DoneCallback>, Py<Future>),
+}
+
+/// The next step of a task.
+pub(crate) struct Step(pub(crate) Py<Task>);
+
+/// The next step of a task, with the future that it has awaited.
+pub(crate) struct Wakeup(pub(crate) Py<Task>, pub(crate) Py<Future>);
+
+impl From<Step> for Ready {
+    fn from(step: Step) -> Self {
+        Self::Step(step.0)
+    }
+}
+
+impl From<Wakeup> for Ready {
+    fn from(wakeup: Wakeup) -> Self {
+        Self::Wakeup(wakeup.0, wakeup.1)
+    }
+}
+
+/// What becomes ready. It is put together where it is to stay: to move what was just written costs more
+/// than to write it, as the processor cannot read many bytes at once of which parts are still on their
+/// way to memory.
+pub(crate) trait Work: Into<Ready> {
+    /// Whether it is to be run in a context that is one. Whatever else was given has a `run()` of its own.
+    fn has_plain_context(&self, py: Python<'_>) -> bool;
+}
+
+impl Work for Step {
+    fn has_plain_context(&self, py: Python<'_>) -> bool {
+        self.0.get().has_plain_context(py)
+    }
+}
+
+impl Work for Wakeup {
+    fn has_plain_context(&self, py: Python<'_>) -> bool {
+        self.0.get().has_plain_context(py)
+    }
+}
+
+impl Work for Ready {
+    fn has_plain_context(&self, py: Python<'_>) -> bool {
+        match self {
+            Self::Step(task) | Self::Wakeup(task, _) => task.get().has_plain_context(py),
+            Self::Call { context, .. } => ffi::is_context(context.bind(py)),
+            Self::Native(..) => true,
+        }
+    }
 }
 
 impl Ready {
@@ -104,10 +152,10 @@ impl Ready {
         let event_loop = seat.event_loop();
         let py = event_loop.py();
         seat.touch();
-        let outcome = ffi::catch_panic(|| self.run_in_context(seat));
-        if outcome.is_ok() && !self.is_last_to_hold(py) {
-            return Ok(());
-        }
+        let outcome = match ffi::catch_panic(|| self.run_in_context(seat)) {
+            Ok(()) if !self.is_last_to_hold(py) => return Ok(()),
+            outcome => outcome,
+        };
         seat.touch();
         let Err(error) = seat.clear_after(outcome) else { return Ok(()) };
         if error.is_instance_of::<PySystemExit>(py)
@@ -145,7 +193,13 @@ impl Ready {
             },
             Self::Native(callback, future) => DoneCallback::run(callback.bind(py), future.bind(py)),
         };
-        outcome.and(entered.exit())
+        match outcome {
+            Ok(()) => entered.exit(),
+            Err(error) => {
+                drop(entered.exit());
+                Err(error)
+            }
+        }
     }
 
     fn report(&self, event_loop: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {

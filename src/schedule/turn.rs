@@ -132,8 +132,9 @@ impl Turn {
     fn last_in_queue(py: Python<'_>) -> Option<Bound<'_, Several>> {
         TURN.with_borrow(|turn| {
             let begun = turn.begun.as_ref()?;
-            let last = stock::as_queue(turn.queue.as_ref()?.bind(py).clone())?.last()?;
-            begun.handle.is(&last).then(|| begun.several.bind(py).clone())
+            let queue = stock::as_queue(turn.queue.as_ref()?.bind(py).clone())?;
+            let is_last = queue.ends_with(begun.handle.bind(py));
+            is_last.then(|| begun.several.bind(py).clone())
         })
     }
 
@@ -159,8 +160,10 @@ impl Turn {
 
     /// Whether what was begun is all that is in the queue.
     pub(super) fn has_begun_all(queue: &Deque<'_>) -> bool {
-        let Some(first) = queue.first().filter(|_| queue.len() == 1) else { return false };
-        TURN.with_borrow(|turn| turn.begun.as_ref().is_some_and(|begun| begun.handle.is(&first)))
+        TURN.with_borrow(|turn| {
+            let is_first = |begun: &Entry| queue.begins_with(begun.handle.bind(queue.py()));
+            queue.len() == 1 && turn.begun.as_ref().is_some_and(is_first)
+        })
     }
 
     /// What was begun is run next, and what was run can be used again.

@@ -143,7 +143,7 @@ pub(super) fn queue_ending_with<'py>(
     handle: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Deque<'py>>> {
     let py = event_loop.py();
-    let ends_with_it = |queue: &Deque<'py>| queue.last().is_some_and(|last| last.is(handle));
+    let ends_with_it = |queue: &Deque<'py>| queue.ends_with(handle);
     let noted = QUEUE.with_borrow(|noted| noted.as_ref().and_then(|it| it.bind(py).upgrade()));
     if let Some(queue) = noted.and_then(stock::as_queue).filter(ends_with_it) {
         return Ok(Some(queue));

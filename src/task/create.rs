@@ -9,7 +9,7 @@ use crate::asyncio::asyncio;
 use crate::ffi::{self, Arguments};
 use crate::future::given;
 use crate::registry;
-use crate::schedule::{self, Ready};
+use crate::schedule::{self, Step};
 use crate::state::Cancellation;
 
 impl Task {
@@ -57,7 +57,7 @@ pub(super) fn initialise<'py>(task: &Bound<'py, Task>, arguments: Arguments<'py>
     if eager_start && schedule::is_running(&event_loop)? {
         return eager::start(task, &event_loop);
     }
-    schedule::soon(&event_loop, Ready::Step(task.clone().unbind()))?;
+    schedule::soon(&event_loop, Step(task.clone().unbind()))?;
     registry::register(task);
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::state::Life;
 pub(super) fn start<'py>(task: &Bound<'py, Task>, event_loop: &Bound<'py, PyAny>) -> PyResult<()> {
     let py = task.py();
     let aside = SteppedAside::for_task(task, event_loop)?;
-    let outcome = run_in_context(task);
+    let outcome = run_in_context(task, event_loop);
     let outcome = both(py, outcome, aside.come_back());
     if as_future(task).get().life(py) == Life::Pending {
         registry::register(task);
@@ -27,12 +27,12 @@ pub(super) fn start<'py>(task: &Bound<'py, Task>, event_loop: &Bound<'py, PyAny>
     }
 }
 
-fn run_in_context(task: &Bound<'_, Task>) -> PyResult<()> {
+fn run_in_context<'py>(task: &Bound<'py, Task>, event_loop: &Bound<'py, PyAny>) -> PyResult<()> {
     let py = task.py();
     registry::register(task);
     let outcome =
         task.get().ready_context(py).and_then(EnteredContext::enter).and_then(|entered| {
-            let outcome = step::run(task, None).map(drop);
+            let outcome = step::run(task, None, event_loop).map(drop);
             both(py, outcome, entered.exit())
         });
     registry::unregister(task);

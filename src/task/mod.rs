@@ -77,6 +77,12 @@ impl Task {
         self.context.bound(py).ok_or_else(uninitialised)
     }
 
+    /// Whether that is a `contextvars.Context`.
+    pub(crate) fn has_plain_context(&self, py: Python<'_>) -> bool {
+        let is_plain = |context: &Py<PyAny>| ffi::is_context(context.bind(py));
+        self.context.look(py, |context| context.as_ref().is_some_and(is_plain))
+    }
+
     /// The loop its steps run on.
     pub(crate) fn ready_loop<'py>(task: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         as_future(task).get().ready_loop(task.py())

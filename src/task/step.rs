@@ -61,9 +61,10 @@ pub(super) fn step<'py>(
         return step_elsewhere(task, exception, seat);
     }
     seat.take(task)?;
-    match run(task, exception) {
+    match run(task, exception, seat.event_loop()) {
         Ok(Left::KnownLoop) => seat.leave_untouched(),
-        outcome => seat.leave(outcome.map(drop)),
+        Ok(Left::Anything) => seat.leave(),
+        Err(error) => seat.clear_after(Err(error)),
     }
 }
 
@@ -77,7 +78,8 @@ fn step_elsewhere<'py>(
     let event_loop = Task::ready_loop(task)?;
     let mut seat = Seat::new(&event_loop)?;
     seat.take(task)?;
-    seat.clear_after(run(task, exception).map(drop))
+    let outcome = run(task, exception, &event_loop).map(drop);
+    seat.clear_after(outcome)
 }
 
 /// What a step leaves behind when nothing has gone wrong.
@@ -88,10 +90,11 @@ pub(super) enum Left {
     Anything,
 }
 
-/// The step itself; the task is the current one already.
+/// The step itself; the task is the current one of its loop already.
 pub(super) fn run<'py>(
     task: &Bound<'py, Task>,
     exception: Option<Bound<'py, PyAny>>,
+    event_loop: &Bound<'py, PyAny>,
 ) -> PyResult<Left> {
     let py = task.py();
     if as_future(task).get().life(py) != Life::Pending {
@@ -105,7 +108,7 @@ pub(super) fn run<'py>(
         Some(exception) => ffi::throw(&coroutine, &exception),
     };
     match progress {
-        Progress::Yielded(object) => return suspend::suspend(task, object),
+        Progress::Yielded(object) => return suspend::suspend(task, object, event_loop),
         Progress::Returned(result) => finish(task, result)?,
         Progress::Raised(exception) => fail(task, exception)?,
     }

@@ -10,39 +10,64 @@ use super::{Task, as_future, cancel};
 use crate::asyncio::asyncio;
 use crate::ffi;
 use crate::future::{self, Callback, Future};
-use crate::schedule::{self, Ready};
+use crate::schedule::{self, Step};
 
 /// Deals with what the coroutine yielded.
 ///
 /// Futures of ours are told apart by exact class, because a subclass may have overridden anything;
 /// those and all others are treated by the protocol (`_asyncio_future_blocking`,
 /// `add_done_callback()`, documented under "Extending").
-pub(super) fn suspend<'py>(task: &Bound<'py, Task>, yielded: Bound<'py, PyAny>) -> PyResult<Left> {
-    if yielded.is_none() {
+pub(super) fn suspend<'py>(
+    task: &Bound<'py, Task>,
+    yielded: Bound<'py, PyAny>,
+    event_loop: &Bound<'py, PyAny>,
+) -> PyResult<Left> {
+    if !as_future(task).get().belongs_to(task.py(), event_loop) {
+        // The coroutine has made its own task anew.
         let event_loop = as_future(task).get().ready_loop(task.py())?;
-        let is_known = schedule::soon(&event_loop, Ready::Step(task.clone().unbind()))?;
-        return Ok(if is_known { Left::KnownLoop } else { Left::Anything });
+        return suspend_on(task, yielded, &event_loop);
     }
-    wait_for(task, yielded).map(|()| Left::Anything)
+    suspend_on(task, yielded, event_loop)
 }
 
-fn wait_for<'py>(task: &Bound<'py, Task>, yielded: Bound<'py, PyAny>) -> PyResult<()> {
+/// The same with the loop that the task belongs to.
+fn suspend_on<'py>(
+    task: &Bound<'py, Task>,
+    yielded: Bound<'py, PyAny>,
+    event_loop: &Bound<'py, PyAny>,
+) -> PyResult<Left> {
+    if yielded.is_none() {
+        let is_known = schedule::soon(event_loop, Step(task.clone().unbind()))?;
+        return Ok(if is_known { Left::KnownLoop } else { Left::Anything });
+    }
+    wait_for(task, yielded, event_loop).map(|()| Left::Anything)
+}
+
+fn wait_for<'py>(
+    task: &Bound<'py, Task>,
+    yielded: Bound<'py, PyAny>,
+    event_loop: &Bound<'py, PyAny>,
+) -> PyResult<()> {
     if yielded.is(task) {
         return complain(task, &format!("Task cannot await on itself: {}", task.repr()?));
     }
     if let Some(future) = future::exact(&yielded) {
-        return wait_for_own(task, future);
+        return wait_for_own(task, future, event_loop);
     }
     match blocking_of(&yielded)? {
-        Some(blocking) => wait_for_foreign(task, &yielded, blocking),
+        Some(blocking) => wait_for_foreign(task, &yielded, blocking, event_loop),
         None => complain_about_object(task, &yielded),
     }
 }
 
-fn wait_for_own<'py>(task: &Bound<'py, Task>, future: &Bound<'py, Future>) -> PyResult<()> {
+fn wait_for_own<'py>(
+    task: &Bound<'py, Task>,
+    future: &Bound<'py, Future>,
+    event_loop: &Bound<'py, PyAny>,
+) -> PyResult<()> {
     let py = task.py();
     let this = future.get();
-    if !this.belongs_to(py, &as_future(task).get().ready_loop(py)?) {
+    if !this.belongs_to(py, event_loop) {
         return complain_about_loop(task, future);
     }
     if !this.take_blocking(py) {
@@ -66,9 +91,10 @@ fn wait_for_foreign<'py>(
     task: &Bound<'py, Task>,
     future: &Bound<'py, PyAny>,
     blocking: bool,
+    event_loop: &Bound<'py, PyAny>,
 ) -> PyResult<()> {
     let py = task.py();
-    if !loop_of(future)?.is(&as_future(task).get().ready_loop(py)?) {
+    if !loop_of(future)?.is(event_loop) {
         return complain_about_loop(task, future);
     }
     if !blocking {
