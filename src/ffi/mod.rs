@@ -46,6 +46,8 @@ mod own_attribute;
 #[cfg(feature = "module")]
 mod queue;
 #[cfg(feature = "module")]
+mod scoped;
+#[cfg(feature = "module")]
 mod spare;
 #[cfg(feature = "module")]
 mod unwind;
@@ -90,6 +92,7 @@ pub(crate) use self::{
     offer::{Offer, capsule, table_of},
     own_attribute::{Own, OwnAttribute, OwnAttributes},
     queue::{Deque, DequeClass},
+    scoped::{Noted, Scoped, note, with_noted},
     spare::{Kept, Spare, install_keeping, renew, renew_kept},
     table::{Kind, use_own},
     traverse::{Collected, Enough, Traverse, Visit, install_traverse},

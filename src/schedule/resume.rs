@@ -99,7 +99,8 @@ impl Resume {
         let Some(task) = slf.get().task.bound(py) else { return Ok(()) };
         let event_loop = Task::ready_loop(&task)?;
         let mut seat = Seat::new(&event_loop)?;
-        let _turn = Turn::begin(&event_loop, slf.get().before.get(py));
+        let turn = Turn::alone(&event_loop, slf.get().before.get(py));
+        let _noted = turn.begin();
         let outcome = match slf.get().awaited.bound(py) {
             Some(awaited) => Task::wakeup(&task, &awaited, &mut seat),
             None => Task::step(&task, &mut seat),

@@ -102,30 +102,33 @@ impl Several {
     fn run_passes(this: &Bound<'_, Self>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = this.py();
         let Some((mut entry, queue)) = Self::place(this) else {
-            let _turn = Turn::begin(event_loop, 0);
+            let turn = Turn::alone(event_loop, 0);
+            let _noted = turn.begin();
             let mut seat = Seat::new(event_loop)?;
             let outcome = this.get().run(&mut seat);
             return seat.clear_after(outcome);
         };
-        let turn = Turn::begin_in_pass(event_loop, &queue, this.get().spare.take(py));
+        let turn = Turn::in_pass(event_loop, &queue, this.get().spare.take(py));
+        let noted = turn.begin();
         let is_last_of_pass = queue.len() == 0;
         let mut seat = Seat::new(event_loop)?;
         for passes_left in (0..MOST_PASSES).rev() {
             entry.several.get().run(&mut seat)?;
             if !is_last_of_pass
                 || passes_left == 0
-                || !Turn::has_begun_all(&queue)
+                || !turn.has_begun_all(&queue)
                 || !this.get().has_nothing_to_watch(event_loop)?
             {
                 break;
             }
             queue.pop_left()?;
-            match Turn::go_on(&entry, py) {
+            match turn.go_on(&entry, py) {
                 Some(next) => entry = next,
                 None => break,
             }
         }
         seat.clear()?;
+        drop(noted);
         turn.end(py, entry);
         Ok(())
     }
