@@ -139,7 +139,7 @@ fn entry<'a, 'py>(event_loop: &'a Bound<'py, PyAny>) -> PyResult<ffi::Entry<'a, 
     ffi::Entry::new(asyncio(event_loop.py()).current_tasks.bind(event_loop.py()), event_loop)
 }
 
-/// Makes `task` (or None) the current one of its loop and gives back the one that was, or None:
+/// Makes `task` the current one of its loop and gives back the one that was, or None:
 /// `asyncio._swap_current_task(loop, task)` of 3.12.
 pub(crate) fn swap_current_task<'py>(
     event_loop: &Bound<'py, PyAny>,
@@ -152,11 +152,30 @@ pub(crate) fn swap_current_task<'py>(
     {
         let entry = entry(event_loop)?;
         let previous = entry.value()?.unwrap_or_else(|| py.None().into_bound(py));
-        if !task.is_none() {
-            entry.set(task)?;
-        } else if cfg!(all(Py_3_12, not(Py_3_13))) || !previous.is_none() {
-            entry.delete()?; // in 3.12 a `KeyError` if there is none, as in asyncio
-        }
+        entry.set(task)?;
         Ok(previous)
+    }
+}
+
+/// Makes `task` (or None) the current one of its loop again, whoever is it now.
+pub(crate) fn restore_current_task<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    task: &Bound<'py, PyAny>,
+) -> PyResult<()> {
+    #[cfg(Py_3_14)]
+    return swap_current_task(event_loop, task).map(drop);
+    #[cfg(not(Py_3_14))]
+    {
+        let entry = entry(event_loop)?;
+        if !task.is_none() {
+            return entry.set(task);
+        }
+        // In 3.12 a `KeyError` if there is none, as in asyncio.
+        let must_be_there = cfg!(all(Py_3_12, not(Py_3_13)));
+        let is_there = |noted| noted != task.as_ptr();
+        if must_be_there || entry.address()?.is_some_and(is_there) {
+            entry.delete()?;
+        }
+        Ok(())
     }
 }

@@ -135,8 +135,8 @@ impl Keys {
         // SAFETY: the caller vouches for the keys; such keys are strings, and there are as many as the
         // table says. Strings that can be compared raise nothing.
         unsafe {
-            let indices = keys.add(1).cast::<u8>();
-            let entries = indices.add(1 << (*keys).log2_index_bytes).cast::<Entry>();
+            let indices = keys.add(1);
+            let entries = indices.byte_add(1 << (*keys).log2_index_bytes).cast::<Entry>();
             (0..(*keys).entries.cast_unsigned()).find(|index| {
                 let key = (*entries.add(*index)).key;
                 key == name || ffi::PyUnicode_Compare(key, name) == 0

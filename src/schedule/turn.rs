@@ -140,16 +140,13 @@ impl Turn {
     /// Puts an entry without work at the end of the loop's queue.
     fn begin_another<'py>(&self, event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Several>> {
         let py = event_loop.py();
-        let entry = match (self.spare.take(py), self.queue(py)) {
-            (Some(spare), Some(queue)) => {
-                queue.append(spare.handle.bind(py))?;
-                spare
-            }
-            _ => {
-                let (entry, queue) = Several::begin(event_loop)?;
-                drop(self.queue.exchange(py, queue.map(|queue| queue.as_any().clone())));
-                entry
-            }
+        let entry = if let (Some(spare), Some(queue)) = (self.spare.take(py), self.queue(py)) {
+            queue.append(spare.handle.bind(py))?;
+            spare
+        } else {
+            let (entry, queue) = Several::begin(event_loop)?;
+            drop(self.queue.exchange(py, queue.map(|queue| queue.as_any().clone())));
+            entry
         };
         let several = entry.several.bind(py).clone();
         drop(self.begun.replace(py, Some(entry)));

@@ -64,9 +64,9 @@ impl<'a, 'py> SteppedAside<'a, 'py> {
     }
 
     fn come_back_once(&mut self) -> PyResult<()> {
-        self.previous.take().map_or(Ok(()), |previous| {
-            seat::swap_current_task(self.event_loop, &previous).map(drop)
-        })
+        self.previous
+            .take()
+            .map_or(Ok(()), |previous| seat::restore_current_task(self.event_loop, &previous))
     }
 }
 
