@@ -1,4 +1,4 @@
-"""A loop is given a `call_soon()` or a debug mode of its own while tasks run, in every way that Python has."""
+"""A loop gets a `call_soon()` or a debug mode of its own while tasks run, in each way there is."""
 
 import asyncio
 

@@ -244,8 +244,8 @@ mod layout {
                 let dict = *object.cast::<*mut ffi::PyObject>().sub(DICT);
                 return if dict.is_null() { Values::None } else { Values::Elsewhere };
             }
-            let head = object.cast::<u8>().add((*class).tp_basicsize.cast_unsigned());
-            match *head.add(VALID) {
+            let head = object.byte_offset((*class).tp_basicsize);
+            match *head.cast::<u8>().add(VALID) {
                 0 => Values::Elsewhere,
                 _ => Values::Array(head.cast::<*mut ffi::PyObject>().add(1)),
             }
