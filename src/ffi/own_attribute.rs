@@ -22,7 +22,8 @@ pub(crate) enum Own {
     Unknown,
 }
 
-/// An attribute by its name, and its place in objects of the class that was seen last.
+/// An attribute by its name, and its place in objects of the class that was seen last. To be asked only
+/// about objects of classes that are never freed: the class is known by where its keys are.
 pub(crate) struct OwnAttribute {
     name: Py<PyString>,
     place: Field<Place>,

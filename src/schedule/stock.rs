@@ -64,11 +64,12 @@ impl Stock {
     }
 
     fn is_in_debug_mode(&self, event_loop: &Bound<'_, PyAny>) -> bool {
-        let off = PyBool::new(event_loop.py(), false);
-        match self.debug.of(event_loop) {
-            Own::Value(debug) if self.class_of(event_loop).is_some() => debug != off.as_ptr(),
-            _ => !is_false(event_loop, self.debug.name(event_loop.py())),
+        if self.class_of(event_loop).is_some()
+            && let Own::Value(debug) = self.debug.of(event_loop)
+        {
+            return debug != PyBool::new(event_loop.py(), false).as_ptr();
         }
+        !is_false(event_loop, self.debug.name(event_loop.py()))
     }
 
     /// Whether `call_soon()` of a loop is what it was at first, and the loop is not in debug mode.
