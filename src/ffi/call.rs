@@ -89,6 +89,25 @@ pub(crate) fn call_method<'py>(
     }
 }
 
+/// `callable(*arguments, context=context)`
+pub(crate) fn call_in_context<'py>(
+    callable: &Bound<'py, PyAny>,
+    arguments: &[&Bound<'py, PyAny>],
+    context: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = callable.py();
+    let names = context_keyword(py)?;
+    let stack = lay_out(arguments, context);
+    // SAFETY: as below.
+    unsafe {
+        let count = arguments.len() | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+        let answer = hang_if_ended(|| {
+            PyObject_Vectorcall(callable.as_ptr(), stack.as_ptr().add(1), count, names.as_ptr())
+        });
+        Bound::from_owned_ptr_or_err(py, answer)
+    }
+}
+
 /// `arguments[0].name(*arguments[1:], context=context)`
 pub(crate) fn call_method_in_context<'py>(
     name: &Bound<'py, PyString>,

@@ -5,8 +5,7 @@ use std::ptr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-
-use super::traverse::{Enough, Traverse, Visit};
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 /// The beginning of `uv_loop_t` (libuv, `include/uv.h`, all versions 1.x).
 #[repr(C)]
@@ -26,19 +25,20 @@ union Requests {
     count: c_uint,
 }
 
-/// The loop of libuv that a loop of uvloop has.
-pub(crate) struct LibuvLoop {
-    /// Holds the memory.
-    event_loop: Py<PyAny>,
+/// Where the loop of libuv is that a loop of uvloop has.
+pub(crate) struct KnownLibuv {
+    event_loop: Py<PyWeakrefReference>,
     head: *const Head,
 }
 
-// SAFETY: as for `Field`: only a thread that is attached follows the pointer.
-unsafe impl Send for LibuvLoop {}
-// SAFETY: as above.
-unsafe impl Sync for LibuvLoop {}
+/// The loop of libuv that a loop of uvloop has.
+pub(crate) struct LibuvLoop<'a, 'py> {
+    /// Holds the memory.
+    _event_loop: &'a Bound<'py, PyAny>,
+    head: *const Head,
+}
 
-impl LibuvLoop {
+impl KnownLibuv {
     /// What `capsule` points to; None if it is not that of this loop.
     ///
     /// # Safety
@@ -54,26 +54,32 @@ impl LibuvLoop {
         if head.is_null() {
             return Err(PyErr::fetch(py));
         }
-        let found = Self { event_loop: event_loop.clone().unbind(), head: head.cast() };
+        let reference = PyWeakrefReference::new(event_loop)?.unbind();
+        let found = Self { event_loop: reference, head: head.cast() };
         // SAFETY: the caller vouches for the address, and the loop is held.
         let data = unsafe { (*found.head).data };
         Ok((data == event_loop.as_ptr().cast()).then_some(found))
     }
 
+    /// The loop of libuv, if this is what it was found with.
+    pub(crate) fn of<'a, 'py>(
+        &self,
+        event_loop: &'a Bound<'py, PyAny>,
+    ) -> Option<LibuvLoop<'a, 'py>> {
+        let known = self.event_loop.bind(event_loop.py()).upgrade()?;
+        known.is(event_loop).then_some(LibuvLoop { _event_loop: event_loop, head: self.head })
+    }
+}
+
+impl LibuvLoop<'_, '_> {
     /// Whether it has this many active handles, waits for nothing else and goes on.
-    pub(crate) fn only_has(&self, _py: Python<'_>, handles: c_uint) -> bool {
-        // SAFETY: the memory is there as long as the loop is, which is held. libuv writes to it in the
-        // thread that the loop runs in, which is this one, or stands still.
+    pub(crate) fn only_has(&self, handles: c_uint) -> bool {
+        // SAFETY: the memory is there as long as uvloop's loop is, which is borrowed. libuv writes to it
+        // in the thread that the loop runs in, which is this one, or stands still.
         unsafe {
             (*self.head).active_handles == handles
                 && (*self.head).active_requests.count == 0
                 && (*self.head).stop_flag == 0
         }
-    }
-}
-
-impl Traverse for Option<LibuvLoop> {
-    fn traverse(&self, visit: &Visit) -> Result<(), Enough> {
-        visit.call(self.as_ref().map(|libuv| &libuv.event_loop))
     }
 }

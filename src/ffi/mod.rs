@@ -46,8 +46,6 @@ mod own_attribute;
 #[cfg(feature = "module")]
 mod queue;
 #[cfg(feature = "module")]
-mod scoped;
-#[cfg(feature = "module")]
 mod spare;
 #[cfg(feature = "module")]
 mod unwind;
@@ -65,8 +63,8 @@ pub(crate) use self::{
     alive::{AliveList, Links, Listed, alive, join_list, leave_list},
     builtin::Builtin,
     call::{
-        call, call_method, call_method_in_context, call_method_or_take_raised, call_with,
-        compares_by_identity, same_or_equal,
+        call, call_in_context, call_method, call_method_in_context, call_method_or_take_raised,
+        call_with, compares_by_identity, same_or_equal,
     },
     class::{
         attribute_of, is_unshared, member_of, method_of, never_changes, own_methods, references,
@@ -87,12 +85,11 @@ pub(crate) use self::{
     function::{Body, Function, has_own_attributes, implementation_of},
     interpreter::is_main_interpreter,
     iterate::{Advance, Iterate, install_awaiting},
-    libuv::LibuvLoop,
+    libuv::{KnownLibuv, LibuvLoop},
     method::{Given, Method, Quick, Reply},
     offer::{Offer, capsule, table_of},
     own_attribute::{Own, OwnAttribute, OwnAttributes},
     queue::{Deque, DequeClass},
-    scoped::{Noted, Scoped, note, with_noted},
     spare::{Kept, Spare, install_keeping, renew, renew_kept},
     table::{Kind, use_own},
     traverse::{Collected, Enough, Traverse, Visit, install_traverse},

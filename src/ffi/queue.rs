@@ -5,6 +5,7 @@
 
 use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -139,6 +140,14 @@ impl<'py> Deque<'py> {
 
     pub(crate) fn append_left(&self, entry: &Bound<'_, PyAny>) -> PyResult<()> {
         self.call(self.class.append_left, entry.as_ptr()).map(drop)
+    }
+
+    /// Puts an entry before the one at this position.
+    pub(crate) fn insert(&self, position: usize, entry: &Bound<'_, PyAny>) -> PyResult<()> {
+        if position == 0 {
+            return self.append_left(entry);
+        }
+        self.deque.call_method1(intern!(self.py(), "insert"), (position, entry)).map(drop)
     }
 
     /// # Errors

@@ -24,9 +24,9 @@ use ready::Work;
 pub(crate) use ready::{Ready, Step, Wakeup};
 use resume::Resume;
 pub(crate) use stock::{debug_of, is_running, only_calls_class};
-use turn::Join;
 
 use crate::ffi;
+use crate::seat::Seat;
 
 /// How many passes of a loop are run as one, at most: then it looks for signals again.
 const MOST_PASSES: usize = 64;
@@ -47,30 +47,43 @@ pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, work: impl Work) -> PyResult<b
     {
         return batch::push(end, event_loop, work).map(|()| true);
     }
-    soon_elsewhere(event_loop, work.into()).map(|()| false)
+    soon_elsewhere(event_loop, work).map(|()| false)
 }
 
 /// The same for all other loops, and for contexts that are none: those have a `run()` of their own.
 #[inline(never)]
-fn soon_elsewhere(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> {
+fn soon_elsewhere<W: Work>(event_loop: &Bound<'_, PyAny>, work: W) -> PyResult<()> {
+    let is_plain = work.has_plain_context(event_loop.py());
+    let work = if is_plain { turn::join(event_loop, work)? } else { Some(work) };
+    let Some(work) = work else { return Ok(()) };
+    let handle = give(CallSoon::OfLoop, event_loop, work.into(), 0)?;
+    uvloop::note(event_loop, &handle)
+}
+
+/// Gives what is ready to the loop; answers with the handle. `before` is how many tasks in a row went
+/// there by themselves before this one.
+fn give<'py>(
+    call_soon: CallSoon,
+    event_loop: &Bound<'py, PyAny>,
+    ready: Ready,
+    before: u8,
+) -> PyResult<Bound<'py, PyAny>> {
+    let context = ready.context(event_loop.py())?;
+    match Resume::with(ready, before, event_loop)? {
+        Ok(resume) => call_soon.call(event_loop, resume.as_any(), None, &context),
+        Err(ready) => give_callback(call_soon, event_loop, &ready),
+    }
+}
+
+/// The same with the callback that asyncio would have in its place.
+fn give_callback<'py>(
+    call_soon: CallSoon,
+    event_loop: &Bound<'py, PyAny>,
+    ready: &Ready,
+) -> PyResult<Bound<'py, PyAny>> {
     let py = event_loop.py();
-    let context = ready.context(py)?;
-    let (mut ready, mut before) = (ready, 0);
-    if ready.has_plain_context(py) {
-        match turn::join(event_loop, ready)? {
-            Join::Joined => return Ok(()),
-            Join::Alone(alone, others) => (ready, before) = (alone, others),
-        }
-    }
-    if let Some(resume) = Resume::with(&ready, before, event_loop)? {
-        ready.release(py);
-        return call_soon(event_loop, resume.as_any(), &context).map(drop);
-    }
-    let callback = ready.callback(py)?;
-    match ready.argument(py) {
-        Some(argument) => call_soon_with(event_loop, &callback, argument, &context),
-        None => call_soon(event_loop, &callback, &context).map(drop),
-    }
+    let (callback, context) = (ready.callback(py)?, ready.context(py)?);
+    call_soon.call(event_loop, &callback, ready.argument(py).map(Bound::as_any), &context)
 }
 
 /// Has the loop call this soon, in a copy of the current context.
@@ -85,14 +98,14 @@ pub(crate) fn is_unseen(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(stock::queue_to_append_to(event_loop)?.is_some())
 }
 
-/// `loop.call_soon(callback, context=context)`
-fn call_soon<'py>(
+/// Runs what a loop has called by itself for a task, and on uvloop what becomes ready meanwhile (`turn.rs`).
+/// `context` is what the loop has entered for it.
+pub(crate) fn run_turn<'py>(
     event_loop: &Bound<'py, PyAny>,
-    callback: &Bound<'py, PyAny>,
-    context: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let name = intern!(event_loop.py(), "call_soon");
-    ffi::call_method_in_context(name, &[event_loop, callback], context)
+    context: Bound<'py, PyAny>,
+    first: impl FnOnce(&mut Seat<'_, 'py>) -> PyResult<()>,
+) -> PyResult<()> {
+    turn::run(event_loop, context, 0, first)
 }
 
 /// `loop.call_soon(callback, argument, context=context)`
@@ -102,6 +115,35 @@ pub(crate) fn call_soon_with<'py>(
     argument: &Bound<'py, PyAny>,
     context: &Bound<'py, PyAny>,
 ) -> PyResult<()> {
-    let name = intern!(event_loop.py(), "call_soon");
-    ffi::call_method_in_context(name, &[event_loop, callback, argument], context).map(drop)
+    CallSoon::OfLoop.call(event_loop, callback, Some(argument), context).map(drop)
+}
+
+/// Which `call_soon()` a loop is asked by.
+#[derive(Clone, Copy)]
+enum CallSoon {
+    /// Whatever the loop has by that name.
+    OfLoop,
+    /// That of uvloop, for what has become ready while the loop had that one.
+    OfUvloop,
+}
+
+impl CallSoon {
+    /// `loop.call_soon(callback, [argument,] context=context)`
+    fn call<'py>(
+        self,
+        event_loop: &Bound<'py, PyAny>,
+        callback: &Bound<'py, PyAny>,
+        argument: Option<&Bound<'py, PyAny>>,
+        context: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = event_loop.py();
+        let with_argument = [event_loop, callback, argument.unwrap_or(callback)];
+        let arguments = &with_argument[..2 + usize::from(argument.is_some())];
+        match self {
+            Self::OfUvloop if let Some(call_soon) = uvloop::call_soon(py) => {
+                ffi::call_in_context(call_soon, arguments, context)
+            }
+            _ => ffi::call_method_in_context(intern!(py, "call_soon"), arguments, context),
+        }
+    }
 }

@@ -105,12 +105,6 @@ impl Ready {
         matches!(self, Self::Step(_) | Self::Wakeup(..))
     }
 
-    /// Whether it is run by code of ours only: what a function raises, a loop may have words of its own
-    /// for.
-    pub(super) fn can_join(&self) -> bool {
-        !matches!(self, Self::Call { .. })
-    }
-
     /// The function that stands for it, as a loop is given it and asyncio's log shows it.
     pub(super) fn callback<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self {

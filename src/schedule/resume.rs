@@ -10,10 +10,9 @@ use pyo3::types::PyString;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::ready::Ready;
-use super::turn::Turn;
+use super::turn;
 use crate::ffi::{self, Collected, Enough, Field, Kept, SharedField, Spare, Visit};
 use crate::future::Future;
-use crate::seat::Seat;
 use crate::task::Task;
 
 /// Goes on with a task.
@@ -33,26 +32,26 @@ pub(super) fn prepare(py: Python<'_>) {
 }
 
 impl Resume {
-    /// What to call for the loop to run what is ready; None for what is not about a task, and where a
-    /// loop is asyncio's own in some way: such a loop knows what is called.
+    /// What to call for the loop to run what is ready. It is given back where it is not about a task, and
+    /// where a loop is asyncio's own in some way: such a loop knows what is called.
     pub(super) fn with<'py>(
-        ready: &Ready,
+        ready: Ready,
         before: u8,
         event_loop: &Bound<'py, PyAny>,
-    ) -> PyResult<Option<Bound<'py, Self>>> {
+    ) -> PyResult<Result<Bound<'py, Self>, Ready>> {
         let py = event_loop.py();
-        let held = match ready {
-            Ready::Step(task) => (task.bind(py).clone(), None),
-            Ready::Wakeup(task, awaited) => (task.bind(py).clone(), Some(awaited.bind(py).clone())),
-            Ready::Call { .. } | Ready::Native(..) => return Ok(None),
-        };
         let run_once = ffi::member_of(event_loop.get_type_ptr(), intern!(py, "_run_once"));
         if run_once.is_some() {
-            return Ok(None);
+            return Ok(Err(ready));
         }
+        let held = match ready {
+            Ready::Step(task) => (task.into_bound(py), None),
+            Ready::Wakeup(task, awaited) => (task.into_bound(py), Some(awaited.into_bound(py))),
+            Ready::Call { .. } | Ready::Native(..) => return Ok(Err(ready)),
+        };
         let resume = ffi::renew::<Self>(py, held)?;
         resume.get().before.set(py, before);
-        Ok(Some(resume))
+        Ok(Ok(resume))
     }
 
     /// The function that asyncio would have in its place.
@@ -98,14 +97,12 @@ impl Resume {
         let py = slf.py();
         let Some(task) = slf.get().task.bound(py) else { return Ok(()) };
         let event_loop = Task::ready_loop(&task)?;
-        let mut seat = Seat::new(&event_loop)?;
-        let turn = Turn::alone(&event_loop, slf.get().before.get(py));
-        let _noted = turn.begin();
-        let outcome = match slf.get().awaited.bound(py) {
-            Some(awaited) => Task::wakeup(&task, &awaited, &mut seat),
-            None => Task::step(&task, &mut seat),
-        };
-        seat.clear_after(outcome)
+        let (context, before) = (task.get().ready_context(py)?, slf.get().before.get(py));
+        let awaited = slf.get().awaited.bound(py);
+        turn::run(&event_loop, context, before, |seat| match awaited {
+            Some(awaited) => Task::wakeup(&task, &awaited, seat),
+            None => Task::step(&task, seat),
+        })
     }
 
     fn __getattr__<'py>(

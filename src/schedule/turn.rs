@@ -1,179 +1,398 @@
-//! What becomes ready while a loop that is not asyncio's own runs something of ours.
+//! What becomes ready while uvloop runs something of ours.
 //!
-//! On uvloop, what becomes ready one after the other makes do with one call of its `call_soon()`. As on
-//! the stock loops (`batch.rs`), only what becomes ready in one piece of work goes together, and only as
-//! long as nobody else has put something behind it in the queue. Callbacks go to the loop by
-//! themselves: uvloop has words of its own for what a callback raises.
-//!
-//! A handle that was run already needs no such call: while uvloop runs its queue, putting a handle at
-//! the end of it is all that `call_soon()` would do. The first handle of that kind costs more than one
-//! that is used only once. So where a single task goes on, and then another one, the first few of them
-//! go to the loop by themselves.
+//! It does not go to the loop at once, but when the turn ends: all of it by one handle, at the position
+//! in the queue that its first piece would have. For the order to stay that of single handles, only
+//! what becomes ready one after the other goes together, and only as long as nobody else has put
+//! something behind it. When the loop would do nothing but come back for it, since nothing else is ready
+//! and nothing is watched, it is run in the same turn: some looks at files and timers that there are
+//! not are left out, as on the stock loops (`batch.rs`).
 
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::mem;
+use std::rc::Rc;
+
+use pyo3::intern;
+use pyo3::panic::PanicException;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
-use super::ready::Ready;
+use super::ready::{self, Ready, Work};
 use super::several::Several;
-use super::{stock, uvloop};
-use crate::ffi::{self, Deque, Enough, Field, Noted, Scoped, SharedField, Traverse, Visit};
+use super::uvloop::{self, Place};
+use super::{CallSoon, MOST_PASSES, give, give_callback, stock};
+use crate::asyncio::asyncio;
+use crate::ffi::{self, Deque, Field, LeftContext, SharedField};
+use crate::seat::Seat;
 
-/// Tasks that go together, and the handle that uvloop has for them.
-pub(super) struct Entry {
-    pub(super) several: Py<Several>,
-    pub(super) handle: Py<PyAny>,
-}
-
-impl Entry {
-    fn clone_ref(&self, py: Python<'_>) -> Self {
-        Self { several: self.several.clone_ref(py), handle: self.handle.clone_ref(py) }
-    }
-}
-
-impl Traverse for Option<Entry> {
-    fn traverse(&self, visit: &Visit) -> Result<(), Enough> {
-        let Some(entry) = self else { return Ok(()) };
-        visit.call(&entry.several)?;
-        visit.call(&entry.handle)
-    }
-}
-
-/// The piece of work that a loop is at in this thread.
-pub(super) struct Turn {
-    event_loop: usize,
-    /// The queue of the loop, where it is known.
-    queue: SharedField,
-    /// What was begun for the tasks that have become ready, last in the queue at that time.
-    begun: Field<Option<Entry>>,
-    /// What was run already, where uvloop runs its queue.
-    spare: Field<Option<Entry>>,
-    /// How many in a row went to the loop by themselves, before this one; None if the next does not.
-    alone: Field<Option<u8>>,
-}
+/// For how many pieces of work a thread keeps the memory.
+const MOST_SPARE: usize = 1024;
 
 /// How many in a row go to the loop by themselves, at most.
 const MOST_ALONE: u8 = 3;
 
 thread_local! {
-    static TURN: Scoped<Turn> = const { Scoped::new() };
+    static TURNS: RefCell<Turns> = const { RefCell::new(Turns { begun: Vec::new(), spare: None }) };
 }
 
-/// What is to be done with what is ready.
-pub(super) enum Join {
-    /// Nothing more.
-    Joined,
-    /// It goes to the loop by itself, as the one that has this number of others in a row before it.
-    Alone(Ready, u8),
+/// The turns of a thread that have begun and not ended: nearly always one at most. Where a thread has
+/// several stacks (greenlet), they end in any order.
+struct Turns {
+    begun: Vec<Rc<Begun>>,
+    /// One that has ended, for the next.
+    spare: Option<Rc<Begun>>,
 }
 
-/// Puts what is ready together with what has become ready before it.
-pub(super) fn join(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<Join> {
+/// A turn, for what becomes ready in it.
+struct Begun {
+    event_loop: Cell<usize>,
+    queue: SharedField,
+    /// What is ready: first what is left of the pass that is being run, then what has become so since.
+    ready: Field<VecDeque<Ready>>,
+    left_of_pass: Cell<usize>,
+    /// How many entries the queue had when the first of those others became ready.
+    position: Cell<usize>,
+    /// Not while what has become ready is on its way to the loop: then everything else goes there.
+    is_open: Cell<bool>,
+}
+
+/// A turn, until it ends.
+struct Turn<'a, 'py> {
+    event_loop: &'a Bound<'py, PyAny>,
+    place: Place<'a, 'py>,
+    begun: Rc<Begun>,
+}
+
+/// How what has become ready goes to the loop.
+enum Next<'a, 'py> {
+    /// A single task by itself, if fewer than `MOST_ALONE` in a row went so `before` it: the first
+    /// handle that can be used again costs more than one that is used only once.
+    Alone { before: u8 },
+    /// By the handle that is being run. That needs no call: while uvloop runs its queue, putting a
+    /// handle at the end of it is all that `call_soon()` would do.
+    Again(&'a Bound<'py, Several>),
+}
+
+/// Has the turn that the loop is at in this thread see to the work; gives it back if there is none.
+pub(super) fn join<W: Work>(event_loop: &Bound<'_, PyAny>, work: W) -> PyResult<Option<W>> {
+    let Some(turn) = TURNS.with_borrow(|turns| turns.of(event_loop)) else { return Ok(Some(work)) };
+    if !uvloop::only_appends(event_loop)? {
+        return Ok(Some(work));
+    }
+    let Some(work) = turn.add(event_loop.py(), work)? else { return Ok(None) };
+    // Somebody has put something behind what is ready.
+    turn.hand_over(event_loop)?;
+    turn.add(event_loop.py(), work)
+}
+
+/// Runs `first`, which went to the loop by itself, as did so many in a row `before` it, and what becomes
+/// ready meanwhile. `context` is what the loop has entered for it.
+pub(super) fn run<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    context: Bound<'py, PyAny>,
+    before: u8,
+    first: impl FnOnce(&mut Seat<'_, 'py>) -> PyResult<()>,
+) -> PyResult<()> {
+    let mut seat = Seat::new(event_loop)?;
+    let Some(turn) = Turn::begin(event_loop)? else {
+        let outcome = first(&mut seat);
+        return seat.clear_after(outcome);
+    };
+    let outcome = first(&mut seat).and_then(|()| {
+        if !turn.goes_on()? || !is_running(event_loop)? {
+            return Ok(());
+        }
+        // It is not the current one if somebody else than the loop has called this.
+        let Ok(left) = LeftContext::leave(context) else { return Ok(()) };
+        let outcome = turn.run_passes(&mut seat, MOST_PASSES);
+        outcome.and(left.enter_again())
+    });
+    let outcome = seat.clear_after(outcome);
+    turn.end(outcome, &Next::Alone { before })
+}
+
+/// Whether the loop is the one that this thread runs.
+fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = event_loop.py();
-    ffi::with_noted(&TURN, |turn| {
-        let is_of_loop = |turn: &&Turn| turn.event_loop == event_loop.as_ptr() as usize;
-        let Some(turn) = turn.filter(is_of_loop) else { return Ok(Join::Alone(ready, 0)) };
-        if ready.is_of_task()
-            && let Some(before) = turn.alone.take(py)
-        {
-            return Ok(Join::Alone(ready, before + 1));
-        }
-        if !ready.can_join() || !uvloop::only_appends(event_loop)? {
-            return Ok(Join::Alone(ready, 0));
-        }
-        let several = match turn.last_in_queue(py) {
-            Some(several) => several,
-            None => turn.begin_another(event_loop)?,
-        };
-        several.get().push(py, ready);
-        Ok(Join::Joined)
-    })
+    let running = ffi::call(asyncio(py).find_running_loop.bind(py), &[])?;
+    Ok(running.is(event_loop))
 }
 
-impl Turn {
-    /// The turn of a piece of work that went to the loop by itself, as did so many in a row `before` it.
-    pub(super) fn alone(event_loop: &Bound<'_, PyAny>, before: u8) -> Self {
-        Self::new(event_loop, None, None, (before < MOST_ALONE).then_some(before))
+/// Runs `work`, which went to the loop by the handle of `several`, and what becomes ready meanwhile.
+pub(super) fn run_several<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    several: &Bound<'py, Several>,
+    work: &Field<VecDeque<Ready>>,
+) -> PyResult<()> {
+    let py = event_loop.py();
+    let mut seat = Seat::new(event_loop)?;
+    let Some(turn) = Turn::begin(event_loop)? else {
+        let outcome = run_all(|| work.pop_front(py), &mut seat).map(drop);
+        let outcome = seat.clear_after(outcome);
+        return outcome.and(put_in_front(event_loop, work.take(py)));
+    };
+    let outcome = match turn.run_first(work, &mut seat) {
+        Ok(true) => turn.run_passes(&mut seat, MOST_PASSES - 1),
+        outcome => outcome.map(drop),
+    };
+    let outcome = seat.clear_after(outcome);
+    turn.end(outcome, &Next::Again(several))
+}
+
+impl Turns {
+    /// The turn that a loop is at.
+    fn of(&self, event_loop: &Bound<'_, PyAny>) -> Option<Rc<Begun>> {
+        let address = event_loop.as_ptr() as usize;
+        self.begun.iter().rfind(|turn| turn.event_loop.get() == address).cloned()
     }
 
-    /// The turn of what uvloop takes from its queue; `spare` can be put there again.
-    pub(super) fn in_pass(
-        event_loop: &Bound<'_, PyAny>,
-        queue: &Deque<'_>,
-        spare: Option<Entry>,
-    ) -> Self {
-        Self::new(event_loop, Some(queue.as_any().clone().unbind()), spare, None)
+    fn begin(&mut self, event_loop: &Bound<'_, PyAny>, queue: &Deque<'_>) -> Rc<Begun> {
+        let turn = self.spare.take().unwrap_or_else(|| Rc::new(Begun::new()));
+        turn.event_loop.set(event_loop.as_ptr() as usize);
+        turn.queue.put(queue.as_any().clone());
+        turn.is_open.set(true);
+        self.begun.push(turn.clone());
+        turn
     }
 
-    fn new(
-        event_loop: &Bound<'_, PyAny>,
-        queue: Option<Py<PyAny>>,
-        spare: Option<Entry>,
-        alone: Option<u8>,
-    ) -> Self {
+    /// False if it has ended already.
+    fn end(&mut self, turn: &Rc<Begun>) -> bool {
+        let index = self.begun.iter().rposition(|begun| Rc::ptr_eq(begun, turn));
+        index.map(|index| self.begun.remove(index)).is_some()
+    }
+}
+
+impl Begun {
+    fn new() -> Self {
         Self {
-            event_loop: event_loop.as_ptr() as usize,
-            queue: Field::new(queue),
-            begun: Field::new(None),
-            spare: Field::new(spare),
-            alone: Field::new(alone),
+            event_loop: Cell::new(0),
+            queue: SharedField::new(None),
+            ready: Field::new(VecDeque::new()),
+            left_of_pass: Cell::new(0),
+            position: Cell::new(0),
+            is_open: Cell::new(false),
         }
     }
 
-    /// Notes that it is the turn of this thread, until the answer is dropped.
-    pub(super) fn begin(&self) -> Noted<'_, Self> {
-        ffi::note(&TURN, self)
+    /// How much has become ready since the pass began.
+    fn added(&self, py: Python<'_>) -> usize {
+        self.ready.len(py) - self.left_of_pass.get()
     }
 
-    fn queue<'py>(&self, py: Python<'py>) -> Option<Deque<'py>> {
-        self.queue.bound(py).and_then(stock::as_queue)
-    }
-
-    /// What was begun, if it is still the last entry of the loop's queue.
-    fn last_in_queue<'py>(&self, py: Python<'py>) -> Option<Bound<'py, Several>> {
-        let queue = self.queue(py)?;
-        self.begun.look(py, |begun| {
-            let begun = begun.as_ref()?;
-            let is_last = queue.ends_with(begun.handle.bind(py));
-            is_last.then(|| begun.several.bind(py).clone())
-        })
-    }
-
-    /// Puts an entry without work at the end of the loop's queue.
-    fn begin_another<'py>(&self, event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Several>> {
-        let py = event_loop.py();
-        let entry = if let (Some(spare), Some(queue)) = (self.spare.take(py), self.queue(py)) {
-            queue.append(spare.handle.bind(py))?;
-            spare
-        } else {
-            let (entry, queue) = Several::begin(event_loop)?;
-            drop(self.queue.exchange(py, queue.map(|queue| queue.as_any().clone())));
-            entry
+    /// Notes that work is ready; gives it back if somebody has put something behind that before it.
+    fn add<W: Work>(&self, py: Python<'_>, work: W) -> PyResult<Option<W>> {
+        let length = self.queue.look(py, |queue| queue.as_ref().map(|queue| queue.bind(py).len()));
+        let Some(length) = length.filter(|_| self.is_open.get()).transpose()? else {
+            return Ok(Some(work));
         };
-        let several = entry.several.bind(py).clone();
-        drop(self.begun.replace(py, Some(entry)));
-        Ok(several)
+        if self.added(py) == 0 {
+            self.position.set(length);
+        }
+        if self.position.get() != length {
+            return Ok(Some(work));
+        }
+        self.ready.push_back_with(py, || work.into());
+        Ok(None)
     }
 
-    /// Whether what was begun is all that is in the queue.
-    pub(super) fn has_begun_all(&self, queue: &Deque<'_>) -> bool {
-        let py = queue.py();
-        queue.len() == 1
-            && self.begun.look(py, |begun| {
-                begun.as_ref().is_some_and(|begun| queue.begins_with(begun.handle.bind(py)))
-            })
+    /// Takes what has become ready since the pass began.
+    fn take_added(&self, py: Python<'_>) -> VecDeque<Ready> {
+        let mut ready = self.ready.take(py);
+        let added = ready.split_off(self.left_of_pass.get());
+        drop(self.ready.replace(py, ready)); // empty
+        added
     }
 
-    /// What was begun is run next, and what was run can be used again.
-    pub(super) fn go_on(&self, run: &Entry, py: Python<'_>) -> Option<Entry> {
-        let run = run.several.get().is_unseen(py).then(|| run.clone_ref(py));
-        let next = self.begun.take(py);
-        drop(self.spare.replace(py, run));
-        next
+    /// Hands what has become ready to the loop.
+    fn hand_over(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = event_loop.py();
+        let Some(queue) = self.queue.bound(py).and_then(stock::as_queue) else { return Ok(()) };
+        self.is_open.set(false);
+        let mut added = self.take_added(py);
+        let next = Next::Alone { before: 0 };
+        let outcome = deliver(event_loop, &queue, &mut added, self.position.get(), &next);
+        self.is_open.set(true);
+        outcome
+    }
+}
+
+impl<'a, 'py> Turn<'a, 'py> {
+    /// None for a loop that is not uvloop's, or of which nothing is known yet.
+    fn begin(event_loop: &'a Bound<'py, PyAny>) -> PyResult<Option<Self>> {
+        let Some(place) = uvloop::place_of(event_loop)? else { return Ok(None) };
+        let begun = TURNS.with_borrow_mut(|turns| turns.begin(event_loop, &place.queue));
+        Ok(Some(Self { event_loop, place, begun }))
     }
 
-    /// Leaves what was run last for the next turn to use.
-    pub(super) fn end(&self, py: Python<'_>, run: Entry) {
-        if let Some(begun) = self.begun.take(py) {
-            begun.several.get().leave_spare(py, run);
+    /// Whether the loop would do nothing but come back for what has become ready.
+    fn goes_on(&self) -> PyResult<bool> {
+        Ok(self.begun.added(self.event_loop.py()) > 0
+            && self.place.queue.len() == 0
+            && self.place.has_nothing_to_watch()
+            && TURNS.with_borrow(|turns| turns.begun.len()) == 1
+            && uvloop::only_appends(self.event_loop)?)
+    }
+
+    /// Runs this work as the first pass.
+    fn run_first(&self, work: &Field<VecDeque<Ready>>, seat: &mut Seat<'_, 'py>) -> PyResult<bool> {
+        let py = self.event_loop.py();
+        let spare = self.begun.ready.replace(py, work.take(py));
+        drop(work.replace(py, spare)); // empty
+        self.run_pass(seat)
+    }
+
+    /// Runs what has become ready as long as the turn goes on.
+    fn run_passes(&self, seat: &mut Seat<'_, 'py>, most: usize) -> PyResult<()> {
+        for _ in 0..most {
+            if !self.goes_on()? || !self.run_pass(seat)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs all that is ready now.
+    fn run_pass(&self, seat: &mut Seat<'_, 'py>) -> PyResult<bool> {
+        let (py, begun) = (self.event_loop.py(), &self.begun);
+        begun.left_of_pass.set(begun.ready.len(py));
+        let next = || {
+            begun.left_of_pass.set(begun.left_of_pass.get().checked_sub(1)?);
+            begun.ready.pop_front(py)
+        };
+        run_all(next, seat)
+    }
+
+    /// Ends the turn. What is left of a pass goes in front of everything else.
+    fn end(self, outcome: PyResult<()>, next: &Next<'_, 'py>) -> PyResult<()> {
+        let delivered = self.deliver(next);
+        match (outcome, delivered) {
+            (Err(earlier), Err(later)) => Err(ffi::chain(self.event_loop.py(), earlier, later)),
+            (outcome, delivered) => outcome.and(delivered),
         }
     }
+
+    /// Gives what is ready to the loop, unless that was done.
+    fn deliver(&self, next: &Next<'_, 'py>) -> PyResult<()> {
+        let (py, begun) = (self.event_loop.py(), &self.begun);
+        if !TURNS.with_borrow_mut(|turns| turns.end(begun)) {
+            return Ok(());
+        }
+        begun.is_open.set(false);
+        begun.queue.clear(py);
+        let mut ready = begun.ready.take(py);
+        let left = if begun.left_of_pass.get() > 0 {
+            let added = ready.split_off(begun.left_of_pass.replace(0));
+            mem::replace(&mut ready, added)
+        } else {
+            VecDeque::new()
+        };
+        let (event_loop, queue) = (self.event_loop, &self.place.queue);
+        let delivered = deliver(event_loop, queue, &mut ready, begun.position.get(), next);
+        if ready.capacity() <= MOST_SPARE {
+            drop(begun.ready.replace(py, ready)); // empty, as is what is dropped
+            TURNS.with_borrow_mut(|turns| turns.spare = Some(begun.clone()));
+        }
+        delivered.and(put_in_front(event_loop, left))
+    }
+}
+
+impl Drop for Turn<'_, '_> {
+    /// Only finds something to do when a panic passes by.
+    fn drop(&mut self) {
+        if let Err(error) = self.deliver(&Next::Alone { before: 0 }) {
+            error.write_unraisable(self.event_loop.py(), None);
+        }
+    }
+}
+
+/// Gives what is ready to the loop, at this position of its queue, and leaves `ready` empty.
+fn deliver<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    queue: &Deque<'py>,
+    ready: &mut VecDeque<Ready>,
+    position: usize,
+    next: &Next<'_, 'py>,
+) -> PyResult<()> {
+    let handle = match (ready.len(), next) {
+        (0, _) => return Ok(()),
+        (_, Next::Again(several))
+            if let Some(handle) = several.get().again(event_loop.py(), ready) =>
+        {
+            queue.append(&handle)?;
+            handle
+        }
+        (1, Next::Alone { before }) if *before < MOST_ALONE || !ready[0].is_of_task() => {
+            let Some(ready) = ready.pop_front() else { return Ok(()) };
+            give(CallSoon::OfUvloop, event_loop, ready, before + 1)?
+        }
+        _ => Several::give(event_loop, mem::take(ready))?,
+    };
+    move_last(queue, &handle, position)
+}
+
+/// Gives what is left of some work to the loop, in front of everything else.
+fn put_in_front(event_loop: &Bound<'_, PyAny>, left: VecDeque<Ready>) -> PyResult<()> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    let handle = Several::give(event_loop, left)?;
+    match uvloop::place_of(event_loop)? {
+        Some(place) => move_last(&place.queue, &handle, 0),
+        None => Ok(()),
+    }
+}
+
+/// Moves the last entry of the queue, which is this handle, to an earlier position.
+fn move_last(queue: &Deque<'_>, handle: &Bound<'_, PyAny>, position: usize) -> PyResult<()> {
+    let is_in_place = queue.len() <= position + 1;
+    if is_in_place || !queue.ends_with(handle) {
+        return Ok(());
+    }
+    queue.pop()?;
+    queue.insert(position, handle)
+}
+
+/// Runs every piece of work, in order. False when some is left after a panic, which the loop is told of; what
+/// is left after an error is to be run later, too.
+fn run_all(mut next: impl FnMut() -> Option<Ready>, seat: &mut Seat<'_, '_>) -> PyResult<bool> {
+    let event_loop = seat.event_loop();
+    let py = event_loop.py();
+    let outcome = ffi::catch_panic(|| {
+        while let Some(ready) = next() {
+            ready.run_or(seat, report)?;
+            ready.release(py);
+        }
+        Ok(true)
+    });
+    let error = match outcome {
+        Err(error) if error.is_instance_of::<PanicException>(py) => error,
+        outcome => return outcome,
+    };
+    seat.clear()?;
+    let context = PyDict::new(py);
+    context.set_item(intern!(py, "message"), "Exception between two ready callbacks")?;
+    context.set_item(intern!(py, "exception"), error.into_value(py))?;
+    ffi::call_method(intern!(py, "call_exception_handler"), &[event_loop, &context])?;
+    Ok(false)
+}
+
+/// Reports what a piece of work has raised, in uvloop's words and with a handle of its own.
+fn report(ready: &Ready, event_loop: &Bound<'_, PyAny>, error: PyErr) -> PyResult<()> {
+    let handle = handle_to_show(ready, event_loop)?;
+    ready::report(event_loop, &ready.callback(event_loop.py())?, error, &handle)
+}
+
+fn handle_to_show<'py>(
+    ready: &Ready,
+    event_loop: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let handle = give_callback(CallSoon::OfUvloop, event_loop, ready)?;
+    if let Some(place) = uvloop::place_of(event_loop)?
+        && place.queue.ends_with(&handle)
+    {
+        place.queue.pop()?; // it was made to be looked at
+        return Ok(handle);
+    }
+    handle.call_method0(intern!(event_loop.py(), "cancel"))?;
+    ready.handle(event_loop)
 }

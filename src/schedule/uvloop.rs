@@ -15,7 +15,7 @@ use pyo3::types::{PyList, PyType, PyWeakrefMethods, PyWeakrefReference};
 use super::known::KnownClass;
 use super::stock;
 use crate::asyncio::asyncio;
-use crate::ffi::{self, Deque, LibuvLoop, SharedField};
+use crate::ffi::{self, Deque, KnownLibuv, LibuvLoop, SharedField};
 
 /// The class, once it was seen; None if it is not what is known here.
 static LOOP: OnceCell<Option<Loop>> = OnceCell::new();
@@ -25,7 +25,8 @@ static STRANGER: SharedField<PyType> = SharedField::new(None);
 
 struct Loop {
     class: KnownClass,
-    /// The method of uvloop, whatever else the class may have by that name.
+    /// Methods of uvloop, whatever else the class may have by those names.
+    call_soon: Py<PyAny>,
     get_debug: Py<PyAny>,
     /// `uvloop.loop.libuv_get_loop_t_ptr`, if it is of a libuv that is known here.
     get_libuv: Option<Py<PyAny>>,
@@ -39,8 +40,21 @@ const OWN_HANDLES: c_uint = 3;
 const KNOWN_LIBUV: u32 = 1;
 
 thread_local! {
-    /// The queue that was found last.
-    static QUEUE: RefCell<Option<Py<PyWeakrefReference>>> = const { RefCell::new(None) };
+    /// The loop that was asked about last.
+    static NOTED: RefCell<Option<Noted>> = const { RefCell::new(None) };
+}
+
+/// What was found out about a loop, which is not kept alive by that.
+struct Noted {
+    event_loop: Py<PyWeakrefReference>,
+    queue: Option<Py<PyWeakrefReference>>,
+    libuv: Option<KnownLibuv>,
+}
+
+/// Where a loop has what is ready, and what it watches.
+pub(super) struct Place<'a, 'py> {
+    pub(super) queue: Deque<'py>,
+    libuv: Option<LibuvLoop<'a, 'py>>,
 }
 
 /// Whether `call_soon()` of this loop would do nothing but put a handle at the end of the queue: the
@@ -53,6 +67,12 @@ pub(super) fn only_appends(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
     // Its `call_soon()` does not ask what may hide this.
     Ok(!ffi::call(known.get_debug.bind(py), &[event_loop])?.is_truthy()?)
+}
+
+/// `call_soon()` of uvloop, once a loop of it was seen: for what has become ready while the loop still had
+/// that one.
+pub(super) fn call_soon(py: Python<'_>) -> Option<&Bound<'_, PyAny>> {
+    LOOP.get()?.as_ref().map(|known| known.call_soon.bind(py))
 }
 
 /// What is known of this loop, if it is uvloop's.
@@ -86,10 +106,21 @@ fn known(py: Python<'_>) -> PyResult<Option<&'static Loop>> {
 
 impl Loop {
     fn new(class: &Bound<'_, PyType>) -> PyResult<Self> {
-        let get_debug = class.getattr(intern!(class.py(), "get_debug"))?.unbind();
+        let method = |name| class.getattr(name).map(Bound::unbind);
+        let call_soon = method(intern!(class.py(), "call_soon"))?;
+        let get_debug = method(intern!(class.py(), "get_debug"))?;
         let get_libuv = get_libuv(class)?.map(Bound::unbind);
         let class = KnownClass::new(class, &["call_soon"], &[])?;
-        Ok(Self { class, get_debug, get_libuv })
+        Ok(Self { class, call_soon, get_debug, get_libuv })
+    }
+
+    /// Where the loop of libuv is that a loop of this class has.
+    fn libuv_of(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<Option<KnownLibuv>> {
+        let Some(get_libuv) = &self.get_libuv else { return Ok(None) };
+        let capsule = ffi::call(get_libuv.bind(event_loop.py()), &[event_loop])?;
+        // SAFETY: the function is uvloop's own (`get_libuv`), was given a loop of exactly uvloop's class,
+        // and libuv is of a version that has such a loop; uvloop frees it with the loop.
+        unsafe { KnownLibuv::new(event_loop, &capsule) }
     }
 }
 
@@ -106,21 +137,53 @@ fn get_libuv<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAn
     Ok(found.filter(|found| found.get_type().is(&compiled)))
 }
 
-/// The loop of libuv that one of uvloop's has, if `only_appends` is true of that one.
-pub(super) fn libuv_of(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<LibuvLoop>> {
-    let py = event_loop.py();
-    let Some(known) = known_as(event_loop)? else { return Ok(None) };
-    let Some(get_libuv) = &known.get_libuv else { return Ok(None) };
-    let capsule = ffi::call(get_libuv.bind(py), &[event_loop])?;
-    // SAFETY: the function is uvloop's own (`get_libuv`), was given a loop of exactly uvloop's class, and
-    // libuv is of a version that has such a loop; uvloop frees it with the loop.
-    unsafe { LibuvLoop::new(event_loop, &capsule) }
+/// The place of a loop that was noted.
+pub(super) fn place_of<'a, 'py>(
+    event_loop: &'a Bound<'py, PyAny>,
+) -> PyResult<Option<Place<'a, 'py>>> {
+    if known_as(event_loop)?.is_none() {
+        return Ok(None);
+    }
+    Ok(NOTED.with_borrow(|noted| {
+        let noted = noted.as_ref().filter(|noted| noted.is_about(event_loop))?;
+        let queue = noted.queue.as_ref()?.bind(event_loop.py()).upgrade();
+        let libuv = noted.libuv.as_ref().and_then(|libuv| libuv.of(event_loop));
+        Some(Place { queue: queue.and_then(stock::as_queue)?, libuv })
+    }))
 }
 
-/// Whether uvloop would come back at once for what is ready, and for nothing else: no timer runs, it
-/// watches no file and waits for no thread or process, and it has not been told to stop.
-pub(super) fn has_nothing_to_watch(py: Python<'_>, libuv: &LibuvLoop) -> bool {
-    libuv.only_has(py, OWN_HANDLES)
+/// Finds the place of a loop of uvloop's that was not noted yet: its queue ends with this handle, which its
+/// `call_soon()` has just answered with.
+pub(super) fn note(event_loop: &Bound<'_, PyAny>, handle: &Bound<'_, PyAny>) -> PyResult<()> {
+    let Some(known) = known_as(event_loop)? else { return Ok(()) };
+    let is_noted = |noted: &Option<Noted>| noted.as_ref().is_some_and(|it| it.is_about(event_loop));
+    if NOTED.with_borrow(is_noted) {
+        return Ok(());
+    }
+    let reference = |object: &Bound<'_, PyAny>| PyWeakrefReference::new(object).map(Bound::unbind);
+    let queue = queue_ending_with(event_loop, handle)?;
+    let noted = Noted {
+        event_loop: reference(event_loop)?,
+        queue: queue.map(|queue| reference(queue.as_any())).transpose()?,
+        libuv: known.libuv_of(event_loop)?,
+    };
+    drop(NOTED.replace(Some(noted)));
+    Ok(())
+}
+
+impl Noted {
+    fn is_about(&self, event_loop: &Bound<'_, PyAny>) -> bool {
+        let noted = self.event_loop.bind(event_loop.py()).upgrade();
+        noted.is_some_and(|noted| noted.is(event_loop))
+    }
+}
+
+impl Place<'_, '_> {
+    /// Whether uvloop would come back at once for what is ready, and for nothing else: no timer runs, it
+    /// watches no file and waits for no thread or process, and it has not been told to stop.
+    pub(super) fn has_nothing_to_watch(&self) -> bool {
+        self.libuv.as_ref().is_some_and(|libuv| libuv.only_has(OWN_HANDLES))
+    }
 }
 
 /// Whether the class has its methods from one that is written in C and never changes.
@@ -138,22 +201,13 @@ fn is_plain(class: &Bound<'_, PyType>) -> bool {
 }
 
 /// The queue of the loop, which has this handle at its end.
-pub(super) fn queue_ending_with<'py>(
+fn queue_ending_with<'py>(
     event_loop: &Bound<'py, PyAny>,
     handle: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Deque<'py>>> {
-    let py = event_loop.py();
-    let ends_with_it = |queue: &Deque<'py>| queue.ends_with(handle);
-    let noted = QUEUE.with_borrow(|noted| noted.as_ref().and_then(|it| it.bind(py).upgrade()));
-    if let Some(queue) = noted.and_then(stock::as_queue).filter(ends_with_it) {
-        return Ok(Some(queue));
-    }
-    let shown = ffi::call(asyncio(py).get_referents.bind(py), &[event_loop])?;
+    let shown =
+        ffi::call(asyncio(event_loop.py()).get_referents.bind(event_loop.py()), &[event_loop])?;
     let shown = shown.cast_into::<PyList>()?;
-    let Some(queue) = shown.iter().filter_map(stock::as_queue).find(ends_with_it) else {
-        return Ok(None);
-    };
-    let noted = PyWeakrefReference::new(queue.as_any())?.unbind();
-    drop(QUEUE.replace(Some(noted)));
-    Ok(Some(queue))
+    let ends_with_it = |queue: &Deque<'py>| queue.ends_with(handle);
+    Ok(shown.iter().filter_map(stock::as_queue).find(ends_with_it))
 }

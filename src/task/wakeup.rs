@@ -4,8 +4,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::{Task, step};
+use crate::asyncio::asyncio;
 use crate::ffi::{self, Body, Function};
 use crate::future::{self, Future, Retrieved};
+use crate::schedule;
 use crate::seat::Seat;
 use crate::state::Life;
 
@@ -26,6 +28,11 @@ impl Body for Wakeup {
     fn call<'py>(task: &Bound<'py, Task>, future: Option<Bound<'py, PyAny>>) -> PyResult<()> {
         let Some(future) = future else { return Ok(()) };
         let event_loop = Task::ready_loop(task)?;
+        // A future of the built-in classes has nobody but its loop call this.
+        if asyncio(task.py()).is_builtin_future(&future) {
+            let context = task.get().ready_context(task.py())?;
+            return schedule::run_turn(&event_loop, context, |seat| wakeup(task, &future, seat));
+        }
         let mut seat = Seat::new(&event_loop)?;
         let outcome = wakeup(task, &future, &mut seat);
         seat.clear_after(outcome)
