@@ -20,13 +20,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::MOST_PASSES;
 use super::pass::{self, Pass};
 use super::ready::{Ready, Work};
 use super::stock::{self, QueueEnd, Watched};
+use super::{MOST_PASSES, is_running_here};
 use crate::asyncio::asyncio;
 use crate::ffi::{
-    self, Collected, Deque, Enough, Field, SharedField, Traverse, Visit, fault, install_traverse,
+    self, Collected, Deque, Enough, Field, LeftContext, SharedField, Traverse, Visit, fault,
+    install_traverse,
 };
 use crate::seat::Seat;
 
@@ -76,6 +77,32 @@ pub(super) fn push(
         pass::has_begun(batch.get().serial.get(py));
     }
     Ok(())
+}
+
+/// Runs `first`, which a stock loop has called by a handle of its own, and then the next batches as long as
+/// the loop would do nothing else. `context` is what the loop has entered for it.
+pub(super) fn run_turn<'py>(
+    queue: &Deque<'py>,
+    event_loop: &Bound<'py, PyAny>,
+    context: Bound<'py, PyAny>,
+    first: impl FnOnce(&mut Seat<'_, 'py>) -> PyResult<()>,
+) -> PyResult<()> {
+    let mut seat = Seat::new(event_loop)?;
+    let pass = Pass::begin(event_loop, queue);
+    let outcome = first(&mut seat);
+    seat.clear_after(outcome)?;
+    let next = pass::begun_in(queue).unwrap_or_default();
+    drop(pass);
+    if next == 0 || queue.len() != 1 || !is_running_here(event_loop)? {
+        return Ok(());
+    }
+    // It is not the current one if somebody else than the loop has called this.
+    let Ok(left) = LeftContext::leave(context) else { return Ok(()) };
+    let outcome = match Batch::take_next(event_loop, queue, next, &mut None) {
+        Ok(Some(batch)) => Batch::run(&batch),
+        outcome => outcome.map(drop),
+    };
+    outcome.and(left.enter_again())
 }
 
 /// Called when the module is made.
@@ -196,7 +223,7 @@ impl Batch {
         this: &Bound<'py, Self>,
         batch: &mut Bound<'py, Self>,
     ) -> PyResult<()> {
-        let (py, event_loop) = (batch.py(), seat.event_loop());
+        let event_loop = seat.event_loop();
         let mut watched = None;
         for passes_left in (0..MOST_PASSES).rev() {
             let is_first = passes_left == MOST_PASSES - 1;
@@ -207,30 +234,42 @@ impl Batch {
             Self::run_pass(seat, batch, &queue, is_first)?;
             let next = pass::begun_in(&queue).unwrap_or_default();
             drop(pass);
-            if passes_left == 0
-                || next == 0
-                || queue.len() != 1
-                || stock::is_in_debug_mode(event_loop)
-            {
+            if passes_left == 0 {
                 break;
             }
-            if watched.is_none() {
-                watched = Watched::by(event_loop)?;
-            }
-            if !watched.as_ref().is_some_and(Watched::is_nothing) {
+            let Some(first) = Self::take_next(event_loop, &queue, next, &mut watched)? else {
                 break;
-            }
-            let first = match queue.first().map(Bound::cast_into_exact::<Self>) {
-                Some(Ok(first)) if first.get().serial.get(py) == next => first,
-                _ => break,
             };
-            queue.pop_left()?;
             let before = std::mem::replace(batch, first);
             if !before.is(this) {
                 Self::keep(&before);
             }
         }
         Ok(())
+    }
+
+    /// Takes the batch with this serial number, 0 being none, out of the queue: if the loop would do nothing
+    /// but come back for it.
+    fn take_next<'py>(
+        event_loop: &Bound<'py, PyAny>,
+        queue: &Deque<'py>,
+        serial: u64,
+        watched: &mut Option<Watched<'py>>,
+    ) -> PyResult<Option<Bound<'py, Self>>> {
+        if serial == 0 || queue.len() != 1 || stock::is_in_debug_mode(event_loop) {
+            return Ok(None);
+        }
+        if watched.is_none() {
+            *watched = Watched::by(event_loop)?;
+        }
+        if !watched.as_ref().is_some_and(Watched::is_nothing) {
+            return Ok(None);
+        }
+        let is_it = |batch: &Bound<'_, Self>| batch.get().serial.get(batch.py()) == serial;
+        let first = queue.first().and_then(|first| first.cast_into_exact::<Self>().ok());
+        let Some(first) = first.filter(is_it) else { return Ok(None) };
+        queue.pop_left()?;
+        Ok(Some(first))
     }
 
     /// Runs every piece of work, in order. A pass that is not the first has just been found out of debug

@@ -23,8 +23,10 @@ use pyo3::prelude::*;
 use ready::Work;
 pub(crate) use ready::{Ready, Step, Wakeup};
 use resume::Resume;
+use stock::QueueEnd;
 pub(crate) use stock::{debug_of, is_running, only_calls_class};
 
+use crate::asyncio::asyncio;
 use crate::ffi;
 use crate::seat::Seat;
 
@@ -98,14 +100,26 @@ pub(crate) fn is_unseen(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(stock::queue_to_append_to(event_loop)?.is_some())
 }
 
-/// Runs what a loop has called by itself for a task, and on uvloop what becomes ready meanwhile (`turn.rs`).
-/// `context` is what the loop has entered for it.
+/// Runs what a loop has called by a handle of its own, and then what has become ready meanwhile as long as
+/// the loop would do nothing else. `context` is what the loop has entered for it.
 pub(crate) fn run_turn<'py>(
     event_loop: &Bound<'py, PyAny>,
     context: Bound<'py, PyAny>,
     first: impl FnOnce(&mut Seat<'_, 'py>) -> PyResult<()>,
 ) -> PyResult<()> {
-    turn::run(event_loop, context, 0, first)
+    match stock::queue_to_append_to(event_loop)? {
+        Some(QueueEnd { queue, begun: None }) => {
+            batch::run_turn(&queue, event_loop, context, first)
+        }
+        _ => turn::run(event_loop, context, 0, first),
+    }
+}
+
+/// Whether the loop is the one that this thread runs.
+fn is_running_here(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = event_loop.py();
+    let running = ffi::call(asyncio(py).find_running_loop.bind(py), &[])?;
+    Ok(running.is(event_loop))
 }
 
 /// `loop.call_soon(callback, argument, context=context)`

@@ -20,8 +20,7 @@ use pyo3::types::PyDict;
 use super::ready::{self, Ready, Work};
 use super::several::Several;
 use super::uvloop::{self, Place};
-use super::{CallSoon, MOST_PASSES, give, give_callback, stock};
-use crate::asyncio::asyncio;
+use super::{CallSoon, MOST_PASSES, give, give_callback, is_running_here, stock};
 use crate::ffi::{self, Deque, Field, LeftContext, SharedField};
 use crate::seat::Seat;
 
@@ -99,7 +98,7 @@ pub(super) fn run<'py>(
         return seat.clear_after(outcome);
     };
     let outcome = first(&mut seat).and_then(|()| {
-        if !turn.goes_on()? || !is_running(event_loop)? {
+        if !turn.goes_on()? || !is_running_here(event_loop)? {
             return Ok(());
         }
         // It is not the current one if somebody else than the loop has called this.
@@ -109,13 +108,6 @@ pub(super) fn run<'py>(
     });
     let outcome = seat.clear_after(outcome);
     turn.end(outcome, &Next::Alone { before })
-}
-
-/// Whether the loop is the one that this thread runs.
-fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let py = event_loop.py();
-    let running = ffi::call(asyncio(py).find_running_loop.bind(py), &[])?;
-    Ok(running.is(event_loop))
 }
 
 /// Runs `work`, which went to the loop by the handle of `several`, and what becomes ready meanwhile.
