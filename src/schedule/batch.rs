@@ -20,10 +20,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::MOST_PASSES;
 use super::pass::{self, Pass};
 use super::ready::{Ready, Work};
 use super::stock::{self, QueueEnd, Watched};
-use super::{MOST_PASSES, is_running_here};
 use crate::asyncio::asyncio;
 use crate::ffi::{
     self, Collected, Deque, Enough, Field, LeftContext, SharedField, Traverse, Visit, fault,
@@ -103,6 +103,13 @@ pub(super) fn run_turn<'py>(
         outcome => outcome.map(drop),
     };
     outcome.and(left.enter_again())
+}
+
+/// Whether the loop is the one that this thread runs.
+fn is_running_here(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = event_loop.py();
+    let running = ffi::call(asyncio(py).find_running_loop.bind(py), &[])?;
+    Ok(running.is(event_loop))
 }
 
 /// Called when the module is made.

@@ -26,7 +26,6 @@ use resume::Resume;
 use stock::QueueEnd;
 pub(crate) use stock::{debug_of, is_running, only_calls_class};
 
-use crate::asyncio::asyncio;
 use crate::ffi;
 use crate::seat::Seat;
 
@@ -113,13 +112,6 @@ pub(crate) fn run_turn<'py>(
         }
         _ => turn::run(event_loop, context, 0, first),
     }
-}
-
-/// Whether the loop is the one that this thread runs.
-fn is_running_here(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let py = event_loop.py();
-    let running = ffi::call(asyncio(py).find_running_loop.bind(py), &[])?;
-    Ok(running.is(event_loop))
 }
 
 /// `loop.call_soon(callback, argument, context=context)`

@@ -20,7 +20,7 @@ use pyo3::types::PyDict;
 use super::ready::{self, Ready, Work};
 use super::several::Several;
 use super::uvloop::{self, Place};
-use super::{CallSoon, MOST_PASSES, give, give_callback, is_running_here, stock};
+use super::{CallSoon, MOST_PASSES, give, give_callback, stock};
 use crate::ffi::{self, Deque, Field, LeftContext, SharedField};
 use crate::seat::Seat;
 
@@ -98,7 +98,7 @@ pub(super) fn run<'py>(
         return seat.clear_after(outcome);
     };
     let outcome = first(&mut seat).and_then(|()| {
-        if !turn.goes_on()? || !is_running_here(event_loop)? {
+        if !turn.goes_on()? {
             return Ok(());
         }
         // It is not the current one if somebody else than the loop has called this.

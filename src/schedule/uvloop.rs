@@ -179,8 +179,8 @@ impl Noted {
 }
 
 impl Place<'_, '_> {
-    /// Whether uvloop would come back at once for what is ready, and for nothing else: no timer runs, it
-    /// watches no file and waits for no thread or process, and it has not been told to stop.
+    /// Whether uvloop would come back at once for what is ready, and for nothing else: it is running, no
+    /// timer runs, it watches no file and waits for no thread or process, and it has not been told to stop.
     pub(super) fn has_nothing_to_watch(&self) -> bool {
         self.libuv.as_ref().is_some_and(|libuv| libuv.only_has(OWN_HANDLES))
     }
