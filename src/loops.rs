@@ -55,8 +55,7 @@ fn is_in_force(
 impl Quick for CreateFuture {
     fn call<'py>(event_loop: &Bound<'py, PyAny>, given: &Given<'_, 'py>) -> PyResult<Reply<'py>> {
         let py = event_loop.py();
-        if given.positional().len() != 0
-            || given.keywords().next().is_some()
+        if !given.is_nothing()
             || !is_in_force(&asyncio(py).futures, intern!(py, "Future"), &py.get_type::<Future>())?
         {
             return ask(&FUTURE_IN_PYTHON, py);

@@ -136,6 +136,26 @@ impl<T> Field<VecDeque<T>> {
         self.inside(py).pop_back()
     }
 
+    /// Moves the only value out, if it is the only one and `is_meant`.
+    pub(crate) fn pop_single(
+        &self,
+        py: Python<'_>,
+        is_meant: impl FnOnce(&T) -> bool,
+    ) -> Option<T> {
+        let inside = self.inside(py);
+        (inside.len() == 1 && is_meant(&inside[0])).then(|| inside.pop_front()).flatten()
+    }
+
+    /// Changes places with the values of another.
+    pub(crate) fn swap(&self, _py: Python<'_>, other: &Self) {
+        self.0.swap(&other.0);
+    }
+
+    /// For how many values there is memory.
+    pub(crate) fn capacity(&self, py: Python<'_>) -> usize {
+        self.inside(py).capacity()
+    }
+
     /// Gives back memory for more than `most` values.
     pub(crate) fn shrink_to(&self, py: Python<'_>, most: usize) {
         if self.inside(py).capacity() > most {

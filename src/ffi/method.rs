@@ -35,6 +35,10 @@ pub(crate) struct Given<'a, 'py> {
 }
 
 impl<'py> Given<'_, 'py> {
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.positional.is_empty() && self.keywords.is_empty()
+    }
+
     pub(crate) fn positional(&self) -> impl ExactSizeIterator<Item = Bound<'py, PyAny>> {
         // SAFETY: the interpreter lends these objects for the call.
         self.positional.iter().map(|value| unsafe { Bound::from_borrowed_ptr(self.py, *value) })

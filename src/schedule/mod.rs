@@ -24,7 +24,7 @@ use ready::Work;
 pub(crate) use ready::{Ready, Step, Wakeup};
 use resume::Resume;
 use stock::QueueEnd;
-pub(crate) use stock::{debug_of, is_running, only_calls_class};
+pub(crate) use stock::{is_running, only_calls_class};
 
 use crate::ffi;
 use crate::seat::Seat;
@@ -92,6 +92,18 @@ pub(crate) fn soon_call(event_loop: &Bound<'_, PyAny>, function: Bound<'_, PyAny
     let context = ffi::copy_current_context(event_loop.py())?.unbind();
     let ready = Ready::Call { function: function.unbind(), argument: None, context };
     soon(event_loop, ready).map(drop)
+}
+
+/// `loop.get_debug()`
+pub(crate) fn debug_of(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let debug = match stock::debug_of(event_loop)? {
+        Some(debug) => Some(debug),
+        None => uvloop::debug_of(event_loop)?,
+    };
+    debug.map_or_else(
+        || ffi::call_method(intern!(event_loop.py(), "get_debug"), &[event_loop])?.is_truthy(),
+        Ok,
+    )
 }
 
 /// Whether what is ready goes straight into the queue of this loop: nobody else sees it come.

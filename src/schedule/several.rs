@@ -1,7 +1,6 @@
 //! Several pieces of work that uvloop runs by one handle.
 
 use std::collections::VecDeque;
-use std::mem;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
@@ -47,15 +46,15 @@ impl Several {
         Ok(handle)
     }
 
-    /// Takes more work, when all that it had was run, and leaves the memory of that in its place. Answers
-    /// with the handle to put into the loop's queue again.
+    /// Takes over work, when all that it had was run, and leaves its memory for the next. Answers with the
+    /// handle to put into the loop's queue again.
     pub(super) fn again<'py>(
         &self,
         py: Python<'py>,
-        work: &mut VecDeque<Ready>,
+        work: &Field<VecDeque<Ready>>,
     ) -> Option<Bound<'py, PyAny>> {
         let handle = self.handle.bound(py)?.upgrade()?;
-        *work = self.work.replace(py, mem::take(work));
+        self.work.swap(py, work);
         Some(handle)
     }
 

@@ -190,16 +190,12 @@ fn maker(event_loop: &Bound<'_, PyAny>) -> Option<&'static KnownClass> {
     maker.filter(|class| class.is_unchanged(event_loop.py()))
 }
 
-/// `loop.get_debug()`
-pub(crate) fn debug_of(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let name = intern!(event_loop.py(), "get_debug");
-    if let Some(class) = stock().class_of(event_loop)
-        && class.has_method(event_loop, name)?
-        && !is_in_debug_mode(event_loop)
-    {
-        return Ok(false);
-    }
-    ffi::call_method(name, &[event_loop])?.is_truthy()
+/// `loop.get_debug()` of a stock loop that is out of debug mode; None where that has to be asked.
+pub(super) fn debug_of(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
+    let Some(class) = stock().class_of(event_loop) else { return Ok(None) };
+    let is_off = class.has_method(event_loop, intern!(event_loop.py(), "get_debug"))?
+        && !is_in_debug_mode(event_loop);
+    Ok(is_off.then_some(false))
 }
 
 /// What keeps a stock loop from coming back at once for what is ready: timers and files.

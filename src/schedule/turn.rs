@@ -7,9 +7,8 @@
 //! and nothing is watched, it is run in the same turn: some looks at files and timers that there are
 //! not are left out, as on the stock loops (`batch.rs`).
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
-use std::mem;
 use std::rc::Rc;
 
 use pyo3::intern;
@@ -19,9 +18,8 @@ use pyo3::types::PyDict;
 
 use super::ready::{self, Ready, Work};
 use super::several::Several;
-use super::uvloop::{self, Place};
-use super::{CallSoon, MOST_PASSES, give, give_callback, stock};
-use crate::ffi::{self, Deque, Field, LeftContext, SharedField};
+use super::{CallSoon, MOST_PASSES, give, give_callback, stock, uvloop};
+use crate::ffi::{self, Deque, Field, LeftContext, LibuvLoop, SharedField};
 use crate::seat::Seat;
 
 /// For how many pieces of work a thread keeps the memory.
@@ -45,6 +43,7 @@ struct Turns {
 /// A turn, for what becomes ready in it.
 struct Begun {
     event_loop: Cell<usize>,
+    /// The queue of the loop, since something has become ready.
     queue: SharedField,
     /// What is ready: first what is left of the pass that is being run, then what has become so since.
     ready: Field<VecDeque<Ready>>,
@@ -58,8 +57,10 @@ struct Begun {
 /// A turn, until it ends.
 struct Turn<'a, 'py> {
     event_loop: &'a Bound<'py, PyAny>,
-    place: Place<'a, 'py>,
     begun: Rc<Begun>,
+    /// What the loop watches, once that was asked.
+    libuv: OnceCell<Option<LibuvLoop<'a, 'py>>>,
+    has_ended: Cell<bool>,
 }
 
 /// How what has become ready goes to the loop.
@@ -78,10 +79,13 @@ pub(super) fn join<W: Work>(event_loop: &Bound<'_, PyAny>, work: W) -> PyResult<
     if !uvloop::only_appends(event_loop)? {
         return Ok(Some(work));
     }
-    let Some(work) = turn.add(event_loop.py(), work)? else { return Ok(None) };
+    let Some(work) = turn.add(event_loop, work)? else { return Ok(None) };
+    if turn.added(event_loop.py()) == 0 {
+        return Ok(Some(work));
+    }
     // Somebody has put something behind what is ready.
     turn.hand_over(event_loop)?;
-    turn.add(event_loop.py(), work)
+    turn.add(event_loop, work)
 }
 
 /// Runs `first`, which went to the loop by itself, as did so many in a row `before` it, and what becomes
@@ -138,19 +142,18 @@ impl Turns {
         self.begun.iter().rfind(|turn| turn.event_loop.get() == address).cloned()
     }
 
-    fn begin(&mut self, event_loop: &Bound<'_, PyAny>, queue: &Deque<'_>) -> Rc<Begun> {
+    fn begin(&mut self, event_loop: &Bound<'_, PyAny>) -> Rc<Begun> {
         let turn = self.spare.take().unwrap_or_else(|| Rc::new(Begun::new()));
         turn.event_loop.set(event_loop.as_ptr() as usize);
-        turn.queue.put(queue.as_any().clone());
         turn.is_open.set(true);
         self.begun.push(turn.clone());
         turn
     }
 
-    /// False if it has ended already.
-    fn end(&mut self, turn: &Rc<Begun>) -> bool {
-        let index = self.begun.iter().rposition(|begun| Rc::ptr_eq(begun, turn));
-        index.map(|index| self.begun.remove(index)).is_some()
+    fn end(&mut self, turn: &Rc<Begun>) {
+        if let Some(index) = self.begun.iter().rposition(|begun| Rc::ptr_eq(begun, turn)) {
+            self.begun.remove(index);
+        }
     }
 }
 
@@ -171,12 +174,14 @@ impl Begun {
         self.ready.len(py) - self.left_of_pass.get()
     }
 
-    /// Notes that work is ready; gives it back if somebody has put something behind that before it.
-    fn add<W: Work>(&self, py: Python<'_>, work: W) -> PyResult<Option<W>> {
-        let length = self.queue.look(py, |queue| queue.as_ref().map(|queue| queue.bind(py).len()));
-        let Some(length) = length.filter(|_| self.is_open.get()).transpose()? else {
+    /// Notes that work is ready; gives it back if somebody has put something behind that before it, or if
+    /// the queue of the loop is not known yet.
+    fn add<W: Work>(&self, event_loop: &Bound<'_, PyAny>, work: W) -> PyResult<Option<W>> {
+        let py = event_loop.py();
+        if !self.is_open.get() || !self.knows_queue(event_loop)? {
             return Ok(Some(work));
-        };
+        }
+        let length = self.queue_length(py)?;
         if self.added(py) == 0 {
             self.position.set(length);
         }
@@ -187,40 +192,62 @@ impl Begun {
         Ok(None)
     }
 
-    /// Takes what has become ready since the pass began.
-    fn take_added(&self, py: Python<'_>) -> VecDeque<Ready> {
-        let mut ready = self.ready.take(py);
-        let added = ready.split_off(self.left_of_pass.get());
-        drop(self.ready.replace(py, ready)); // empty
-        added
+    fn knows_queue(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if !self.queue.is_some(event_loop.py()) {
+            let Some(queue) = uvloop::queue_of(event_loop)? else { return Ok(false) };
+            self.queue.put(queue.as_any().clone());
+        }
+        Ok(true)
     }
 
-    /// Hands what has become ready to the loop.
-    fn hand_over(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn queue_length(&self, py: Python<'_>) -> PyResult<usize> {
+        let length = |queue: &Py<PyAny>| queue.bind(py).len();
+        self.queue.look(py, |queue| queue.as_ref().map_or(Ok(0), length))
+    }
+
+    /// Gives what has become ready since the pass began to the loop.
+    fn deliver<'py>(&self, event_loop: &Bound<'py, PyAny>, next: &Next<'_, 'py>) -> PyResult<()> {
         let py = event_loop.py();
         let Some(queue) = self.queue.bound(py).and_then(stock::as_queue) else { return Ok(()) };
+        let position = self.position.get();
+        let left = self.left_of_pass.get();
+        if left == 0 {
+            return deliver(event_loop, &queue, &self.ready, position, next);
+        }
+        let mut ready = self.ready.take(py);
+        let added = Field::new(ready.split_off(left));
+        drop(self.ready.replace(py, ready)); // empty
+        deliver(event_loop, &queue, &added, position, next)
+    }
+
+    /// The same in the middle of a turn.
+    fn hand_over(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         self.is_open.set(false);
-        let mut added = self.take_added(py);
-        let next = Next::Alone { before: 0 };
-        let outcome = deliver(event_loop, &queue, &mut added, self.position.get(), &next);
+        let outcome = self.deliver(event_loop, &Next::Alone { before: 0 });
         self.is_open.set(true);
         outcome
     }
 }
 
 impl<'a, 'py> Turn<'a, 'py> {
-    /// None for a loop that is not uvloop's, or of which nothing is known yet.
+    /// None for a loop that is not uvloop's.
     fn begin(event_loop: &'a Bound<'py, PyAny>) -> PyResult<Option<Self>> {
-        let Some(place) = uvloop::place_of(event_loop)? else { return Ok(None) };
-        let begun = TURNS.with_borrow_mut(|turns| turns.begin(event_loop, &place.queue));
-        Ok(Some(Self { event_loop, place, begun }))
+        if !uvloop::is_known(event_loop)? {
+            return Ok(None);
+        }
+        let begun = TURNS.with_borrow_mut(|turns| turns.begin(event_loop));
+        Ok(Some(Self { event_loop, begun, libuv: OnceCell::new(), has_ended: Cell::new(false) }))
     }
 
     /// Whether the loop would do nothing but come back for what has become ready.
     fn goes_on(&self) -> PyResult<bool> {
-        Ok(self.begun.added(self.event_loop.py()) > 0
-            && self.place.queue.len() == 0
-            && self.place.has_nothing_to_watch()
+        let py = self.event_loop.py();
+        if self.begun.added(py) == 0 {
+            return Ok(false);
+        }
+        let libuv = self.libuv.get_or_init(|| uvloop::libuv_of(self.event_loop));
+        Ok(libuv.as_ref().is_some_and(uvloop::has_nothing_to_watch)
+            && self.begun.queue_length(py)? == 0
             && TURNS.with_borrow(|turns| turns.begun.len()) == 1
             && uvloop::only_appends(self.event_loop)?)
     }
@@ -228,8 +255,7 @@ impl<'a, 'py> Turn<'a, 'py> {
     /// Runs this work as the first pass.
     fn run_first(&self, work: &Field<VecDeque<Ready>>, seat: &mut Seat<'_, 'py>) -> PyResult<bool> {
         let py = self.event_loop.py();
-        let spare = self.begun.ready.replace(py, work.take(py));
-        drop(work.replace(py, spare)); // empty
+        self.begun.ready.swap(py, work); // empty
         self.run_pass(seat)
     }
 
@@ -255,9 +281,8 @@ impl<'a, 'py> Turn<'a, 'py> {
     }
 
     /// Ends the turn. What is left of a pass goes in front of everything else.
-    fn end(self, outcome: PyResult<()>, next: &Next<'_, 'py>) -> PyResult<()> {
-        let delivered = self.deliver(next);
-        match (outcome, delivered) {
+    fn end(&self, outcome: PyResult<()>, next: &Next<'_, 'py>) -> PyResult<()> {
+        match (outcome, self.deliver(next)) {
             (Err(earlier), Err(later)) => Err(ffi::chain(self.event_loop.py(), earlier, later)),
             (outcome, delivered) => outcome.and(delivered),
         }
@@ -266,25 +291,26 @@ impl<'a, 'py> Turn<'a, 'py> {
     /// Gives what is ready to the loop, unless that was done.
     fn deliver(&self, next: &Next<'_, 'py>) -> PyResult<()> {
         let (py, begun) = (self.event_loop.py(), &self.begun);
-        if !TURNS.with_borrow_mut(|turns| turns.end(begun)) {
+        if self.has_ended.replace(true) {
             return Ok(());
         }
         begun.is_open.set(false);
+        TURNS.with_borrow_mut(|turns| turns.end(begun));
+        let outcome = if begun.ready.len(py) > 0 { self.deliver_some(next) } else { Ok(()) };
         begun.queue.clear(py);
-        let mut ready = begun.ready.take(py);
-        let left = if begun.left_of_pass.get() > 0 {
-            let added = ready.split_off(begun.left_of_pass.replace(0));
-            mem::replace(&mut ready, added)
-        } else {
-            VecDeque::new()
-        };
-        let (event_loop, queue) = (self.event_loop, &self.place.queue);
-        let delivered = deliver(event_loop, queue, &mut ready, begun.position.get(), next);
-        if ready.capacity() <= MOST_SPARE {
-            drop(begun.ready.replace(py, ready)); // empty, as is what is dropped
+        if begun.ready.capacity(py) <= MOST_SPARE {
             TURNS.with_borrow_mut(|turns| turns.spare = Some(begun.clone()));
         }
-        delivered.and(put_in_front(event_loop, left))
+        outcome
+    }
+
+    fn deliver_some(&self, next: &Next<'_, 'py>) -> PyResult<()> {
+        let (py, begun) = (self.event_loop.py(), &self.begun);
+        let delivered = begun.deliver(self.event_loop, next);
+        if begun.left_of_pass.replace(0) == 0 {
+            return delivered;
+        }
+        delivered.and(put_in_front(self.event_loop, begun.ready.take(py)))
     }
 }
 
@@ -301,23 +327,24 @@ impl Drop for Turn<'_, '_> {
 fn deliver<'py>(
     event_loop: &Bound<'py, PyAny>,
     queue: &Deque<'py>,
-    ready: &mut VecDeque<Ready>,
+    ready: &Field<VecDeque<Ready>>,
     position: usize,
     next: &Next<'_, 'py>,
 ) -> PyResult<()> {
-    let handle = match (ready.len(), next) {
-        (0, _) => return Ok(()),
-        (_, Next::Again(several))
-            if let Some(handle) = several.get().again(event_loop.py(), ready) =>
-        {
+    let py = event_loop.py();
+    let handle = match next {
+        _ if ready.len(py) == 0 => return Ok(()),
+        Next::Again(several) if let Some(handle) = several.get().again(py, ready) => {
             queue.append(&handle)?;
             handle
         }
-        (1, Next::Alone { before }) if *before < MOST_ALONE || !ready[0].is_of_task() => {
-            let Some(ready) = ready.pop_front() else { return Ok(()) };
-            give(CallSoon::OfUvloop, event_loop, ready, before + 1)?
+        Next::Alone { before }
+            if let Some(single) =
+                ready.pop_single(py, |ready| *before < MOST_ALONE || !ready.is_of_task()) =>
+        {
+            give(CallSoon::OfUvloop, event_loop, single, before + 1)?
         }
-        _ => Several::give(event_loop, mem::take(ready))?,
+        _ => Several::give(event_loop, ready.take(py))?,
     };
     move_last(queue, &handle, position)
 }
@@ -328,8 +355,8 @@ fn put_in_front(event_loop: &Bound<'_, PyAny>, left: VecDeque<Ready>) -> PyResul
         return Ok(());
     }
     let handle = Several::give(event_loop, left)?;
-    match uvloop::place_of(event_loop)? {
-        Some(place) => move_last(&place.queue, &handle, 0),
+    match uvloop::queue_of(event_loop)? {
+        Some(queue) => move_last(&queue, &handle, 0),
         None => Ok(()),
     }
 }
@@ -379,10 +406,10 @@ fn handle_to_show<'py>(
     event_loop: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let handle = give_callback(CallSoon::OfUvloop, event_loop, ready)?;
-    if let Some(place) = uvloop::place_of(event_loop)?
-        && place.queue.ends_with(&handle)
+    if let Some(queue) = uvloop::queue_of(event_loop)?
+        && queue.ends_with(&handle)
     {
-        place.queue.pop()?; // it was made to be looked at
+        queue.pop()?; // it was made to be looked at
         return Ok(handle);
     }
     handle.call_method0(intern!(event_loop.py(), "cancel"))?;

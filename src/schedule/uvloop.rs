@@ -51,12 +51,6 @@ struct Noted {
     libuv: Option<KnownLibuv>,
 }
 
-/// Where a loop has what is ready, and what it watches.
-pub(super) struct Place<'a, 'py> {
-    pub(super) queue: Deque<'py>,
-    libuv: Option<LibuvLoop<'a, 'py>>,
-}
-
 /// Whether `call_soon()` of this loop would do nothing but put a handle at the end of the queue: the
 /// loop is uvloop's, nobody has changed that method, and it is not in debug mode.
 pub(super) fn only_appends(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -66,7 +60,16 @@ pub(super) fn only_appends(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
         return Ok(false);
     }
     // Its `call_soon()` does not ask what may hide this.
-    Ok(!ffi::call(known.get_debug.bind(py), &[event_loop])?.is_truthy()?)
+    Ok(!known.is_in_debug_mode(event_loop)?)
+}
+
+/// `loop.get_debug()` of a loop that is uvloop's, if nobody has changed that method.
+pub(super) fn debug_of(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
+    let Some(known) = known_as(event_loop)? else { return Ok(None) };
+    if !known.class.has_method(event_loop, intern!(event_loop.py(), "get_debug"))? {
+        return Ok(None);
+    }
+    known.is_in_debug_mode(event_loop).map(Some)
 }
 
 /// `call_soon()` of uvloop, once a loop of it was seen: for what has become ready while the loop still had
@@ -110,8 +113,13 @@ impl Loop {
         let call_soon = method(intern!(class.py(), "call_soon"))?;
         let get_debug = method(intern!(class.py(), "get_debug"))?;
         let get_libuv = get_libuv(class)?.map(Bound::unbind);
-        let class = KnownClass::new(class, &["call_soon"], &[])?;
+        let class = KnownClass::new(class, &["call_soon", "get_debug"], &[])?;
         Ok(Self { class, call_soon, get_debug, get_libuv })
+    }
+
+    /// Whether a loop of this class is in debug mode, whatever hides that method of uvloop.
+    fn is_in_debug_mode(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+        ffi::call(self.get_debug.bind(event_loop.py()), &[event_loop])?.is_truthy()
     }
 
     /// Where the loop of libuv is that a loop of this class has.
@@ -137,22 +145,35 @@ fn get_libuv<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAn
     Ok(found.filter(|found| found.get_type().is(&compiled)))
 }
 
-/// The place of a loop that was noted.
-pub(super) fn place_of<'a, 'py>(
-    event_loop: &'a Bound<'py, PyAny>,
-) -> PyResult<Option<Place<'a, 'py>>> {
+/// Whether the loop is one of uvloop's, which works as is known here.
+pub(super) fn is_known(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    known_as(event_loop).map(|known| known.is_some())
+}
+
+/// The queue of a loop that was noted.
+pub(super) fn queue_of<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Deque<'py>>> {
     if known_as(event_loop)?.is_none() {
         return Ok(None);
     }
     Ok(NOTED.with_borrow(|noted| {
         let noted = noted.as_ref().filter(|noted| noted.is_about(event_loop))?;
-        let queue = noted.queue.as_ref()?.bind(event_loop.py()).upgrade();
-        let libuv = noted.libuv.as_ref().and_then(|libuv| libuv.of(event_loop));
-        Some(Place { queue: queue.and_then(stock::as_queue)?, libuv })
+        let queue = noted.queue.as_ref()?.bind(event_loop.py()).upgrade()?;
+        stock::as_queue(queue)
     }))
 }
 
-/// Finds the place of a loop of uvloop's that was not noted yet: its queue ends with this handle, which its
+/// The loop of libuv that a loop has that was noted.
+pub(super) fn libuv_of<'a, 'py>(event_loop: &'a Bound<'py, PyAny>) -> Option<LibuvLoop<'a, 'py>> {
+    NOTED.with_borrow(|noted| noted.as_ref()?.libuv.as_ref()?.of(event_loop))
+}
+
+/// Whether uvloop would come back at once for what is ready, and for nothing else: it is running, no timer
+/// runs, it watches no file and waits for no thread or process, and it has not been told to stop.
+pub(super) fn has_nothing_to_watch(libuv: &LibuvLoop<'_, '_>) -> bool {
+    libuv.only_has(OWN_HANDLES)
+}
+
+/// Finds out about a loop of uvloop's that was not noted yet: its queue ends with this handle, which its
 /// `call_soon()` has just answered with.
 pub(super) fn note(event_loop: &Bound<'_, PyAny>, handle: &Bound<'_, PyAny>) -> PyResult<()> {
     let Some(known) = known_as(event_loop)? else { return Ok(()) };
@@ -175,14 +196,6 @@ impl Noted {
     fn is_about(&self, event_loop: &Bound<'_, PyAny>) -> bool {
         let noted = self.event_loop.bind(event_loop.py()).upgrade();
         noted.is_some_and(|noted| noted.is(event_loop))
-    }
-}
-
-impl Place<'_, '_> {
-    /// Whether uvloop would come back at once for what is ready, and for nothing else: it is running, no
-    /// timer runs, it watches no file and waits for no thread or process, and it has not been told to stop.
-    pub(super) fn has_nothing_to_watch(&self) -> bool {
-        self.libuv.as_ref().is_some_and(|libuv| libuv.only_has(OWN_HANDLES))
     }
 }
 
