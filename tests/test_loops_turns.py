@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import contextvars
 import functools
+import socket
 import sys
 import threading
 
@@ -100,11 +101,11 @@ def passes_to_play(impl, kind, mixture, prepare=lambda loop: None):
         async def main():
             await asyncio.sleep(0)
             tasks = start(impl, loop, mixture, [], 100)
-            timer = prepare(loop)
+            undo = prepare(loop)
             with passes_of(loop) as passes:
                 await asyncio.wait(tasks)
-            if timer:
-                timer.cancel()
+            if undo:
+                undo()
             return passes[0]
 
         return loop.run_until_complete(impl.Task(main(), loop=loop))
@@ -116,12 +117,28 @@ def test_passes_are_left_out_where_half_is_built_in(kind, mixture, most):
     assert passes_to_play(implementation("rust"), kind, mixture) <= most
 
 
-@pytest.mark.parametrize("mixture", MIXTURES)
-def test_a_loop_with_a_timer_makes_every_pass(kind, mixture):
+@pytest.mark.parametrize(("mixture", "most"), [("tasks", 30), ("futures", 120), ("crossed", 120)])
+def test_a_timer_of_later_needs_no_pass(kind, mixture, most):
     def with_a_timer(loop):
-        return loop.call_later(3600, print)
+        return loop.call_later(3600, print).cancel
 
-    assert passes_to_play(implementation("rust"), kind, mixture, with_a_timer) >= 200
+    assert passes_to_play(implementation("rust"), kind, mixture, with_a_timer) <= most
+
+
+@pytest.mark.parametrize("mixture", MIXTURES)
+def test_a_loop_that_watches_a_file_makes_every_pass(kind, mixture):
+    def with_a_file(loop):
+        ours, theirs = socket.socketpair()
+        loop.add_reader(ours, print)
+
+        def undo():
+            loop.remove_reader(ours)
+            ours.close()
+            theirs.close()
+
+        return undo
+
+    assert passes_to_play(implementation("rust"), kind, mixture, with_a_file) >= 200
 
 
 @pytest.mark.parametrize("mixture", MIXTURES)
@@ -227,6 +244,86 @@ def test_two_loops_that_run_in_turns(impl, kind):
             return log
 
     assert len(assert_like_builtin_on(kind, scenario, impl)) == 6 * 12
+
+
+# Timers
+
+
+@pytest.mark.parametrize("mixture", MIXTURES)
+def test_a_timer_that_is_due_is_not_late(like_builtin, mixture):
+    """It is due while a step runs; then it is called as many steps later as ever."""
+
+    def scenario(impl, loop, recorder):
+        class Log(list):
+            def append(self, entry):
+                super().append(entry)
+                if entry in ((0, 3), (1, 7), (0, 12)):
+                    due = loop.call_later(0.001, super().append, "due")
+                    while loop.time() < due.when() + 0.002:
+                        pass
+
+        log = Log()
+
+        async def main():
+            later = loop.call_later(3600, print)
+            await asyncio.wait(start(impl, loop, mixture, log, 20))
+            later.cancel()
+
+        return run_main(impl, loop, main()), log
+
+    _, log = like_builtin(scenario)
+    assert log.count("due") == 3
+
+
+def test_the_time_of_the_loop_is_asked_for(impl):
+    """A loop whose clock stands still until a test moves it, as test tools make them."""
+
+    def scenario(impl, loop, recorder):
+        log, now = [], 0.0
+        loop.time = lambda: now
+
+        async def main():
+            nonlocal now
+            loop.call_later(10, log.append, "due")
+            for number in range(30):
+                log.append(number)
+                if number == 12:
+                    now += 10
+                await asyncio.sleep(0)
+
+        return run_main(impl, loop, main()), log
+
+    _, log = assert_like_builtin_on("asyncio", scenario, impl)
+    assert "due" in log
+
+
+def test_what_the_clock_of_the_loop_raises_leaves_the_loop(impl):
+    def scenario(impl, loop, recorder):
+        log, time = [], loop.time
+
+        def broken():
+            raise ArithmeticError("no time")
+
+        async def main():
+            timer = loop.call_later(3600, print)
+            for number in range(10):
+                log.append(number)
+                if number == 5:
+                    loop.time = broken
+                await asyncio.sleep(0)
+            timer.cancel()
+
+        task = impl.Task(main(), loop=loop)
+        try:
+            loop.run_until_complete(task)
+        except ArithmeticError as error:
+            log.append(str(error))
+        loop.time = time
+        loop.run_until_complete(task)
+        return log
+
+    log = assert_like_builtin_on("asyncio", scenario, impl)
+    assert log.index("no time") == 6
 
 
 # What goes wrong

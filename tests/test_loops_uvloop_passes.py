@@ -88,8 +88,12 @@ def test_looks_at_nothing_are_left_out():
     assert looks_during(implementation("rust")) in range(1, 10)
 
 
-def with_a_timer(loop):
-    return loop.call_later(3600, print).cancel
+def with_timers(count):
+    def prepare(loop):
+        timers = [loop.call_later(3600, print) for _ in range(count)]
+        return lambda: [timer.cancel() for timer in timers]
+
+    return prepare
 
 
 def with_a_file(loop):
@@ -104,7 +108,17 @@ def with_a_file(loop):
     return undo
 
 
-@pytest.mark.parametrize("prepare", [with_a_timer, with_a_file])
+def with_a_file_and_a_timer(loop):
+    undoings = with_a_file(loop), with_timers(1)(loop)
+    return lambda: [undo() for undo in undoings]
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_timers_of_later_need_no_look(count):
+    assert looks_during(implementation("rust"), with_timers(count)) in range(1, 10)
+
+
+@pytest.mark.parametrize("prepare", [with_a_file, with_a_file_and_a_timer, with_timers(5)])
 def test_a_loop_that_watches_something_looks_each_time(prepare):
     assert looks_during(implementation("rust"), prepare) == 200
 

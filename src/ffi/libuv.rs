@@ -72,14 +72,13 @@ impl KnownLibuv {
 }
 
 impl LibuvLoop<'_, '_> {
-    /// Whether it has this many active handles, waits for nothing else and goes on.
-    pub(crate) fn only_has(&self, handles: c_uint) -> bool {
+    /// How many active handles it has; None if it waits for anything else, or has been told to stop.
+    pub(crate) fn only_handles(&self) -> Option<c_uint> {
         // SAFETY: the memory is there as long as uvloop's loop is, which is borrowed. libuv writes to it
         // in the thread that the loop runs in, which is this one, or stands still.
         unsafe {
-            (*self.head).active_handles == handles
-                && (*self.head).active_requests.count == 0
-                && (*self.head).stop_flag == 0
+            let goes_on = (*self.head).active_requests.count == 0 && (*self.head).stop_flag == 0;
+            goes_on.then_some((*self.head).active_handles)
         }
     }
 }

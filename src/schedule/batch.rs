@@ -263,13 +263,16 @@ impl Batch {
         serial: u64,
         watched: &mut Option<Watched<'py>>,
     ) -> PyResult<Option<Bound<'py, Self>>> {
-        if serial == 0 || queue.len() != 1 || stock::is_in_debug_mode(event_loop) {
+        if serial == 0 || queue.len() != 1 {
             return Ok(None);
         }
         if watched.is_none() {
             *watched = Watched::by(event_loop)?;
         }
-        if !watched.as_ref().is_some_and(Watched::is_nothing) {
+        if !watched.as_ref().is_some_and(Watched::is_nothing)
+            || queue.len() != 1
+            || stock::is_in_debug_mode(event_loop)
+        {
             return Ok(None);
         }
         let is_it = |batch: &Bound<'_, Self>| batch.get().serial.get(batch.py()) == serial;

@@ -246,8 +246,10 @@ impl<'a, 'py> Turn<'a, 'py> {
             return Ok(false);
         }
         let libuv = self.libuv.get_or_init(|| uvloop::libuv_of(self.event_loop));
-        Ok(libuv.as_ref().is_some_and(uvloop::has_nothing_to_watch)
-            && self.begun.queue_length(py)? == 0
+        let watches_nothing =
+            |libuv: &LibuvLoop<'_, '_>| uvloop::has_nothing_to_watch(self.event_loop, libuv);
+        Ok(self.begun.queue_length(py)? == 0
+            && libuv.as_ref().is_some_and(watches_nothing)
             && TURNS.with_borrow(|turns| turns.begun.len()) == 1
             && uvloop::only_appends(self.event_loop)?)
     }

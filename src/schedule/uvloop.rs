@@ -10,7 +10,7 @@ use std::ffi::c_uint;
 use once_cell::sync::OnceCell;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyType, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyList, PySet, PyType, PyWeakrefMethods, PyWeakrefReference};
 
 use super::known::KnownClass;
 use super::stock;
@@ -28,13 +28,22 @@ struct Loop {
     /// Methods of uvloop, whatever else the class may have by those names.
     call_soon: Py<PyAny>,
     get_debug: Py<PyAny>,
+    time: Py<PyAny>,
     /// `uvloop.loop.libuv_get_loop_t_ptr`, if it is of a libuv that is known here.
     get_libuv: Option<Py<PyAny>>,
+    /// `uvloop.loop.TimerHandle`
+    timer_class: Option<Py<PyAny>>,
 }
 
 /// What uvloop's loop watches when there is nothing to be watched: whether it is idle, its writes, and
 /// its calls from other threads.
 const OWN_HANDLES: c_uint = 3;
+
+/// So many timers are looked at to see if they are due; of more, some probably is.
+const MOST_TIMERS: c_uint = 4;
+
+/// How often the timers of a loop are searched for: it may be something else that it watches.
+const MOST_SEARCHES: u8 = 16;
 
 /// The versions of libuv with a loop as `LibuvLoop` knows it: 1.x.
 const KNOWN_LIBUV: u32 = 1;
@@ -49,6 +58,9 @@ struct Noted {
     event_loop: Py<PyWeakrefReference>,
     queue: Option<Py<PyWeakrefReference>>,
     libuv: Option<KnownLibuv>,
+    /// The set of its timers, once it was found, and how often it may be searched for until then.
+    timers: Option<Py<PyWeakrefReference>>,
+    searches: u8,
 }
 
 /// Whether `call_soon()` of this loop would do nothing but put a handle at the end of the queue: the
@@ -112,9 +124,12 @@ impl Loop {
         let method = |name| class.getattr(name).map(Bound::unbind);
         let call_soon = method(intern!(class.py(), "call_soon"))?;
         let get_debug = method(intern!(class.py(), "get_debug"))?;
+        let time = method(intern!(class.py(), "time"))?;
         let get_libuv = get_libuv(class)?.map(Bound::unbind);
+        let timer_class = class.py().import("uvloop.loop")?.getattr_opt("TimerHandle")?;
+        let timer_class = timer_class.map(Bound::unbind);
         let class = KnownClass::new(class, &["call_soon", "get_debug"], &[])?;
-        Ok(Self { class, call_soon, get_debug, get_libuv })
+        Ok(Self { class, call_soon, get_debug, time, get_libuv, timer_class })
     }
 
     /// Whether a loop of this class is in debug mode, whatever hides that method of uvloop.
@@ -168,9 +183,80 @@ pub(super) fn libuv_of<'a, 'py>(event_loop: &'a Bound<'py, PyAny>) -> Option<Lib
 }
 
 /// Whether uvloop would come back at once for what is ready, and for nothing else: it is running, no timer
-/// runs, it watches no file and waits for no thread or process, and it has not been told to stop.
-pub(super) fn has_nothing_to_watch(libuv: &LibuvLoop<'_, '_>) -> bool {
-    libuv.only_has(OWN_HANDLES)
+/// is due, it watches no file and waits for no thread or process, and it has not been told to stop.
+pub(super) fn has_nothing_to_watch(
+    event_loop: &Bound<'_, PyAny>,
+    libuv: &LibuvLoop<'_, '_>,
+) -> bool {
+    match libuv.only_handles().and_then(|active| active.checked_sub(OWN_HANDLES)) {
+        Some(0) => true,
+        Some(others @ ..=MOST_TIMERS) => {
+            are_timers_of_later(event_loop, others as usize).unwrap_or_default()
+        }
+        _ => false,
+    }
+}
+
+/// Whether so many handles are all those of timers, none of which is due.
+fn are_timers_of_later(event_loop: &Bound<'_, PyAny>, handles: usize) -> PyResult<bool> {
+    let Some(known) = known_as(event_loop)? else { return Ok(false) };
+    let Some(timers) = timers_of(event_loop, known)?.filter(|timers| timers.len() == handles)
+    else {
+        return Ok(false);
+    };
+    let py = event_loop.py();
+    let now = milliseconds(&ffi::call(known.time.bind(py), &[event_loop])?)?;
+    for timer in &timers {
+        if milliseconds(&ffi::call_method(intern!(py, "when"), &[&timer])?)? <= now {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// A time in seconds as libuv has it, without what was lost on the way.
+fn milliseconds(seconds: &Bound<'_, PyAny>) -> PyResult<f64> {
+    Ok((seconds.extract::<f64>()? * 1000.0).round())
+}
+
+/// The set in which a loop has its timers. It is in no attribute, either, and known by what is in it.
+fn timers_of<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    known: &Loop,
+) -> PyResult<Option<Bound<'py, PySet>>> {
+    let py = event_loop.py();
+    let noted = NOTED.with_borrow_mut(|noted| {
+        let noted = noted.as_mut().filter(|noted| noted.is_about(event_loop))?;
+        let timers = noted.timers.as_ref().map(|timers| timers.bind(py).upgrade());
+        if timers.is_none() {
+            noted.searches = noted.searches.checked_sub(1)?;
+        }
+        Some(timers)
+    });
+    match noted {
+        None => Ok(None),
+        Some(Some(timers)) => Ok(timers.and_then(|timers| timers.cast_into_exact().ok())),
+        Some(None) => find_timers(event_loop, known),
+    }
+}
+
+fn find_timers<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    known: &Loop,
+) -> PyResult<Option<Bound<'py, PySet>>> {
+    let Some(class) = &known.timer_class else { return Ok(None) };
+    let is_timer = |object: Bound<'_, PyAny>| object.get_type().is(class);
+    let has_timers = |set: &Bound<'_, PySet>| set.iter().next().is_some_and(is_timer);
+    let shown = shown_by(event_loop)?;
+    let mut sets = shown.iter().filter_map(|shown| shown.cast_into_exact().ok());
+    let Some(timers) = sets.find(has_timers) else { return Ok(None) };
+    let reference = PyWeakrefReference::new(timers.as_any())?.unbind();
+    NOTED.with_borrow_mut(|noted| {
+        if let Some(noted) = noted.as_mut() {
+            noted.timers = Some(reference);
+        }
+    });
+    Ok(Some(timers))
 }
 
 /// Finds out about a loop of uvloop's that was not noted yet: its queue ends with this handle, which its
@@ -187,6 +273,8 @@ pub(super) fn note(event_loop: &Bound<'_, PyAny>, handle: &Bound<'_, PyAny>) -> 
         event_loop: reference(event_loop)?,
         queue: queue.map(|queue| reference(queue.as_any())).transpose()?,
         libuv: known.libuv_of(event_loop)?,
+        timers: None,
+        searches: MOST_SEARCHES,
     };
     drop(NOTED.replace(Some(noted)));
     Ok(())
@@ -210,6 +298,7 @@ fn is_plain(class: &Bound<'_, PyType>) -> bool {
         ffi::never_changes(&base)
             && same(intern!(class.py(), "call_soon"))
             && same(intern!(class.py(), "get_debug"))
+            && same(intern!(class.py(), "time"))
     })
 }
 
@@ -218,9 +307,14 @@ fn queue_ending_with<'py>(
     event_loop: &Bound<'py, PyAny>,
     handle: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Deque<'py>>> {
-    let shown =
-        ffi::call(asyncio(event_loop.py()).get_referents.bind(event_loop.py()), &[event_loop])?;
-    let shown = shown.cast_into::<PyList>()?;
+    let shown = shown_by(event_loop)?;
     let ends_with_it = |queue: &Deque<'py>| queue.ends_with(handle);
     Ok(shown.iter().filter_map(stock::as_queue).find(ends_with_it))
+}
+
+/// What the loop shows to the garbage collector.
+fn shown_by<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    let py = event_loop.py();
+    let shown = ffi::call(asyncio(py).get_referents.bind(py), &[event_loop])?;
+    Ok(shown.cast_into::<PyList>()?)
 }
