@@ -27,6 +27,8 @@ pub(crate) struct Asyncio {
     pub(crate) iscoroutine: Py<PyAny>,
     pub(crate) extract_stack: Py<PyAny>,
     pub(crate) is_finalizing: Py<PyAny>,
+    /// `sys.modules`: nothing can be imported when the interpreter shuts down.
+    pub(crate) modules: Py<PyAny>,
     pub(crate) get_referents: Py<PyAny>,
     pub(crate) get_event_loop: Py<PyAny>,
     pub(crate) get_running_loop: Py<PyAny>,
@@ -133,6 +135,7 @@ impl Asyncio {
             iscoroutine: find("asyncio.coroutines", "iscoroutine")?,
             extract_stack: find("traceback", "extract_stack")?,
             is_finalizing: find("sys", "is_finalizing")?,
+            modules: find("sys", "modules")?,
             get_referents: find("gc", "get_referents")?,
             get_event_loop: find("_asyncio", get_event_loop)?,
             get_running_loop: find("asyncio.events", "get_running_loop")?,

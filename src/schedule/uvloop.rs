@@ -109,8 +109,7 @@ fn known_as(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<&'static Loop>> {
 
 fn known(py: Python<'_>) -> PyResult<Option<&'static Loop>> {
     if LOOP.get().is_none() {
-        let modules = py.import("sys")?.getattr("modules")?;
-        let package = modules.call_method1("get", ("uvloop",))?;
+        let package = asyncio(py).modules.bind(py).call_method1("get", ("uvloop",))?;
         let Some(class) = package.getattr_opt("Loop")? else { return Ok(None) };
         let found = class.cast_into::<PyType>().ok().filter(is_plain);
         let known = found.map(|class| Loop::new(&class)).transpose()?;
