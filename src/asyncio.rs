@@ -76,6 +76,10 @@ pub(crate) struct Quirks {
     /// `Future.set_exception(StopIteration())` stores a `RuntimeError` instead of refusing with a
     /// `TypeError`, also for subclasses of `StopIteration` (`Modules/_asynciomodule.c`).
     pub(crate) wraps_stop_iteration: bool,
+    /// `next()` ends with `StopIteration(None)` where a future has the result None, not `StopIteration()`.
+    pub(crate) raises_none: bool,
+    /// The iterator behind `await` keeps its future when it has ended, and ends so again.
+    pub(crate) iterators_keep_futures: bool,
     /// `Future.__init__` on an object that has a loop is an error.
     pub(crate) initialises_once: bool,
     /// A `gather()` that fails drops the edges of the call graph to the children that go on.
@@ -195,11 +199,22 @@ impl Quirks {
         if wraps_stop_iteration {
             future.setattr("_log_traceback", false)?; // it was looked at, nobody has to be told
         }
+        let done = future_class.call((), Some(&arguments))?;
+        done.call_method1("set_result", (py.None(),))?;
+        let iterator = done.call_method0("__await__")?;
+        let arguments_of_end = || match iterator.call_method0("__next__") {
+            Ok(_) => Ok(0),
+            Err(stop) => stop.value(py).getattr("args")?.len(),
+        };
+        let raises_none = arguments_of_end()? == 1;
+        let iterators_keep_futures = arguments_of_end()? == 1;
         let initialises_once = future.call_method("__init__", (), Some(&arguments)).is_err();
         let tasks = PyModule::import(py, "asyncio.tasks")?;
         let gather_lets_go = tasks.hasattr("_discard_awaited_by")?;
         Ok(Self {
             wraps_stop_iteration,
+            raises_none,
+            iterators_keep_futures,
             initialises_once,
             gather_lets_go,
             names_what_factories_make: names_what_factories_make(py)?,

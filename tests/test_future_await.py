@@ -78,25 +78,52 @@ def test_many_await_one_future(loop, impl):
     assert woken == [(number, "shared") for number in range(10)]
 
 
-@pytest.mark.parametrize("result", [None, 7, (1, 2)])
-def test_the_end_is_chained_to_what_is_handled(future, result):
-    future.set_result(result)
-    stops = []
-
-    def end():
+def ends(future, times, advance=next):
+    """How an iterator of the future ends, and then again."""
+    iterator = future.__await__()
+    seen = []
+    for _ in range(times):
         try:
-            next(future.__await__())
-        except StopIteration as stop:
-            stops.append((type(stop), stop.value, stop.args, stop.__context__))
+            advance(iterator)
+        except BaseException as end:
+            seen.append((type(end), end.args, end.__context__))
+    return seen
 
-    end()
+
+@pytest.mark.parametrize("advance", [next, lambda iterator: iterator.send(None)])
+@pytest.mark.parametrize("result", [None, 7, (1, 2), ValueError("a value")])
+def test_how_an_iterator_ends(impl, stock_loop, result, advance):
+    """Whether the end has arguments, and is chained to what is handled: as the interpreter does."""
     handled = LookupError()
-    try:
-        raise handled
-    except LookupError:
-        end()
-    args = () if result is None else (result,)
-    assert stops == [(StopIteration, result, args, None), (StopIteration, result, args, handled)]
+
+    def stops(cls):
+        future = cls(loop=stock_loop)
+        future.set_result(result)
+        try:
+            raise handled
+        except LookupError:
+            stops = ends(future, 1, advance)
+        return stops + ends(future, 1, advance)
+
+    seen = stops(impl.Future)
+    assert seen == stops(BuiltinFuture)
+    assert [stop for stop, *_ in seen] == [StopIteration] * 2
+
+
+def set_error(future):
+    future.set_exception(ValueError("an error"))
+
+
+@pytest.mark.parametrize(
+    "finish", [lambda future: future.set_result(7), set_error, lambda future: future.cancel()]
+)
+def test_an_iterator_that_has_ended_is_asked_again(impl, stock_loop, finish):
+    def seen(cls):
+        future = cls(loop=stock_loop)
+        finish(future)
+        return [(kind, args) for kind, args, _ in ends(future, 3)]
+
+    assert seen(impl.Future) == seen(BuiltinFuture)
 
 
 @pytest.mark.parametrize("result", [None, 7, (1, 2), (), ValueError("a value"), StopIteration(3)])

@@ -25,11 +25,16 @@ unsafe extern "C" {
 pub(crate) enum Advance<'py> {
     Yielded(Bound<'py, PyAny>),
     Returned(Bound<'py, PyAny>),
+    /// It has returned before.
+    Exhausted,
 }
 
 /// The iterator behind `await`.
 pub(crate) trait Iterate: Kept {
     type Awaited: PyClass;
+
+    /// Whether the end with the result None is `StopIteration(None)`, not `StopIteration()`.
+    fn raises_none(py: Python<'_>) -> bool;
 
     /// A new iterator; what cannot be awaited is refused.
     fn new(awaited: Bound<'_, Self::Awaited>) -> PyResult<Bound<'_, Self>>;
@@ -78,17 +83,17 @@ unsafe extern "C" fn make<I: Iterate>(awaited: *mut ffi::PyObject) -> *mut ffi::
 }
 
 unsafe extern "C" fn next<I: Iterate>(iterator: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: as for `send`. A bare NULL is the end with the result None.
+    // SAFETY: as for `send`. A bare NULL is the end without a result.
     unsafe {
         match advance::<I>(iterator) {
             Some(Advance::Yielded(object)) => object.into_ptr(),
             Some(Advance::Returned(result)) => {
-                if !result.is_none() {
+                if !result.is_none() || I::raises_none(result.py()) {
                     end_with(&result);
                 }
                 ptr::null_mut()
             }
-            None => ptr::null_mut(),
+            Some(Advance::Exhausted) | None => ptr::null_mut(),
         }
     }
 }
@@ -104,6 +109,9 @@ unsafe extern "C" fn send<I: Iterate>(
         let (result, object) = match advance::<I>(iterator) {
             Some(Advance::Yielded(object)) => (ffi::PySendResult::PYGEN_NEXT, object.into_ptr()),
             Some(Advance::Returned(object)) => (ffi::PySendResult::PYGEN_RETURN, object.into_ptr()),
+            Some(Advance::Exhausted) => {
+                (ffi::PySendResult::PYGEN_RETURN, ffi::Py_NewRef(ffi::Py_None()))
+            }
             None => (ffi::PySendResult::PYGEN_ERROR, ptr::null_mut()),
         };
         answer.write(object);
@@ -130,6 +138,14 @@ fn advance_or_raise<'py, I: Iterate>(iterator: &Bound<'py, I>) -> Option<Advance
     let advanced = catch_panic(|| iterator.get().advance(iterator.py()));
     // SAFETY: attached.
     advanced.map_err(|error| unsafe { raise(error) }).ok()
+}
+
+/// What `raise StopIteration(value)` raises, whatever the value: chained to what is handled where the
+/// interpreter does that.
+pub(crate) fn stop_iteration(value: &Bound<'_, PyAny>) -> PyErr {
+    // SAFETY: attached, as the value tells; Rust code runs with no exception set.
+    unsafe { end_with(value) };
+    PyErr::fetch(value.py())
 }
 
 /// `raise StopIteration(value)`, whatever the value.

@@ -84,7 +84,7 @@ pub(crate) use self::{
     field::SharedField,
     function::{Body, Function, has_own_attributes, implementation_of},
     interpreter::is_main_interpreter,
-    iterate::{Advance, Iterate, install_awaiting},
+    iterate::{Advance, Iterate, install_awaiting, stop_iteration},
     libuv::{KnownLibuv, LibuvLoop},
     method::{Given, Method, Quick, Reply},
     offer::{Offer, capsule, table_of},

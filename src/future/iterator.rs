@@ -9,13 +9,14 @@ use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 
 use super::Future;
 use super::outcome::is_exception_class;
+use crate::asyncio::asyncio;
 use crate::ffi::{
     self, Advance, Collected, Enough, Iterate, Kept, SharedField, Spare, Visit, fault,
 };
 use crate::state::Life;
 use crate::task::Task;
 
-/// The iterator that `Future.__await__` returns. It holds the future until it is exhausted.
+/// The iterator that `Future.__await__` returns. It holds the future until it has ended, or longer.
 #[pyclass(module = "aioxide._core", frozen, immutable_type)]
 pub(crate) struct FutureIter {
     future: SharedField<Future>,
@@ -47,6 +48,10 @@ impl Kept for FutureIter {
 impl Iterate for FutureIter {
     type Awaited = Future;
 
+    fn raises_none(py: Python<'_>) -> bool {
+        asyncio(py).quirks.raises_none
+    }
+
     fn new(future: Bound<'_, Future>) -> PyResult<Bound<'_, Self>> {
         fault::point();
         future.get().ensure_ready(future.py())?;
@@ -58,19 +63,19 @@ impl Iterate for FutureIter {
         future.get().event_loop.is_some(py).then(|| ffi::renew_kept(py, future.clone())).flatten()
     }
 
-    /// Yields the future, or gives its result; None when it is exhausted.
+    /// Yields the future, or gives its result.
     fn advance<'py>(&self, py: Python<'py>) -> PyResult<Advance<'py>> {
         if let Some(advanced) = self.advance_plainly(py) {
             return Ok(advanced);
         }
         let Some(future) = self.future.bound(py) else {
-            return Ok(Advance::Returned(py.None().into_bound(py)));
+            return Ok(Advance::Exhausted);
         };
         let this = future.get();
         if this.life(py) == Life::Pending {
             return Err(PyRuntimeError::new_err("await wasn't used with future"));
         }
-        self.future.clear(py);
+        self.let_go(py);
         this.get_result(py).map(Advance::Returned)
     }
 
@@ -86,9 +91,18 @@ impl Iterate for FutureIter {
             this.plain_result(py).map(Advance::Returned)
         })?;
         if matches!(advanced, Advance::Returned(_)) {
-            drop(self.future.take(py).map(|future| future.into_bound(py)));
+            self.let_go(py);
         }
         Some(advanced)
+    }
+}
+
+impl FutureIter {
+    /// It has ended. Must not panic.
+    fn let_go(&self, py: Python<'_>) {
+        if !asyncio(py).quirks.iterators_keep_futures {
+            drop(self.future.take(py).map(|future| future.into_bound(py)));
+        }
     }
 }
 
@@ -116,8 +130,10 @@ impl FutureIter {
     fn send<'py>(&self, py: Python<'py>, _value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         match self.advance(py)? {
             Advance::Yielded(future) => Ok(future),
-            Advance::Returned(result) if result.is_none() => Err(PyStopIteration::new_err(())),
-            Advance::Returned(result) => Err(PyStopIteration::new_err((result.unbind(),))),
+            Advance::Returned(result) if !result.is_none() || Self::raises_none(py) => {
+                Err(ffi::stop_iteration(&result))
+            }
+            Advance::Returned(_) | Advance::Exhausted => Err(PyStopIteration::new_err(())),
         }
     }
 
