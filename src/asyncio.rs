@@ -30,6 +30,8 @@ pub(crate) struct Asyncio {
     /// `sys.modules`: nothing can be imported when the interpreter shuts down.
     pub(crate) modules: Py<PyAny>,
     pub(crate) get_referents: Py<PyAny>,
+    pub(crate) heappop: Py<PyAny>,
+    pub(crate) getweakrefcount: Py<PyAny>,
     pub(crate) get_event_loop: Py<PyAny>,
     pub(crate) get_running_loop: Py<PyAny>,
     pub(crate) isfuture: Py<PyAny>,
@@ -141,6 +143,8 @@ impl Asyncio {
             is_finalizing: find("sys", "is_finalizing")?,
             modules: find("sys", "modules")?,
             get_referents: find("gc", "get_referents")?,
+            heappop: find("heapq", "heappop")?,
+            getweakrefcount: find("_weakref", "getweakrefcount")?,
             get_event_loop: find("_asyncio", get_event_loop)?,
             get_running_loop: find("asyncio.events", "get_running_loop")?,
             isfuture: find("asyncio.futures", "isfuture")?,

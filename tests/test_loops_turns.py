@@ -11,6 +11,7 @@ import functools
 import socket
 import sys
 import threading
+import weakref
 
 import pytest
 from support import BuiltinFuture, BuiltinTask, implementation, run_passes
@@ -488,3 +489,67 @@ def test_a_wake_up_that_is_called_by_hand_runs_nothing_else(like_builtin, runnin
 
     log, _ = like_builtin(scenario)
     assert log in (["woken", "ready", "by hand", "other"], ["refused", "by hand"])
+
+
+# What goes
+
+
+class Thing:
+    """Tells when it goes."""
+
+    def __init__(self, log, name):
+        self.log, self.name = log, name
+
+    def __del__(self):
+        self.log.append(f"{self.name} goes")
+
+
+@pytest.mark.parametrize("woken_by", ["own", "built-in"])
+@pytest.mark.parametrize("what", ["task", "result", "context", "future"])
+def test_what_a_step_lets_go_goes_at_once(like_builtin, what, woken_by):
+    """Not when the turn ends in which other tasks go on."""
+
+    def scenario(impl, loop, recorder):
+        log = []
+        make = {"own": impl.Future, "built-in": BuiltinFuture}[woken_by]
+
+        async def other(count):
+            for number in range(count):
+                log.append(number)
+                await asyncio.sleep(0)
+
+        async def ends(future):
+            if what == "context":
+                variable.set(Thing(log, what))
+            await future
+            del future
+            for number in range(3):
+                log.append(("step", number))
+                ready[number].set_result(None)
+                await asyncio.sleep(0)
+            log.append("end")
+            return Thing(log, what) if what == "task" else None
+
+        async def waits(number):
+            await ready[number]
+            log.append(("ready", number))
+            await other(10)
+
+        def begin():
+            future = make(loop=loop)
+            impl.Task(ends(future), loop=loop)
+            if what == "future":
+                weakref.finalize(future, log.append, "future goes")
+            return future
+
+        ready = [impl.Future(loop=loop) for _ in range(3)]
+        tasks = [impl.Task(waits(number), loop=loop) for number in range(3)]
+        future = begin()
+        run_passes(loop, 2)
+        future.set_result(Thing(log, what) if what == "result" else None)
+        del future
+        loop.run_until_complete(asyncio.wait(tasks))
+        return log
+
+    log = like_builtin(scenario)
+    assert f"{what} goes" in log

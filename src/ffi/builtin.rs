@@ -13,9 +13,14 @@ const MOST_ARGUMENTS: usize = 2;
 /// A function that takes positional arguments.
 pub(crate) struct Builtin {
     function: Py<PyAny>,
-    /// Where it is, if it takes its arguments in a row.
-    implementation: Option<ffi::PyCFunctionFastWithKeywords>,
+    /// Where it is and what it is given first, if it takes its arguments in a row.
+    implementation: Option<(ffi::PyCFunctionFastWithKeywords, *mut ffi::PyObject)>,
 }
+
+// SAFETY: the pointer is to what the function holds, and used with the token of an attached thread only.
+unsafe impl Sync for Builtin {}
+// SAFETY: as above.
+unsafe impl Send for Builtin {}
 
 impl Builtin {
     pub(crate) fn new(function: Bound<'_, PyAny>) -> Self {
@@ -27,7 +32,11 @@ impl Builtin {
             let is_plain = ffi::PyCFunction_CheckExact(object) != 0
                 && ffi::PyCFunction_GetFlags(object) == flags;
             is_plain.then(|| ffi::PyCFunction_GetFunction(object)).flatten().map(|general| {
-                std::mem::transmute::<ffi::PyCFunction, ffi::PyCFunctionFastWithKeywords>(general)
+                let function = std::mem::transmute::<
+                    ffi::PyCFunction,
+                    ffi::PyCFunctionFastWithKeywords,
+                >(general);
+                (function, ffi::PyCFunction_GetSelf(object))
             })
         };
         Self { function: function.unbind(), implementation }
@@ -39,7 +48,7 @@ impl Builtin {
         arguments: &[&Bound<'py, PyAny>],
     ) -> PyResult<Bound<'py, PyAny>> {
         debug_assert!(arguments.len() <= MOST_ARGUMENTS);
-        let Some(implementation) = self.implementation else {
+        let Some((implementation, receiver)) = self.implementation else {
             return call(self.function.bind(py), arguments);
         };
         let mut row = [ptr::null_mut(); MOST_ARGUMENTS];
@@ -50,7 +59,6 @@ impl Builtin {
         // answer is an owned reference, or NULL with an exception set. It is part of the interpreter,
         // which ends no thread in there.
         unsafe {
-            let receiver = ffi::PyCFunction_GetSelf(self.function.as_ptr());
             let count = arguments.len().cast_signed();
             let answer = implementation(receiver, row.as_ptr(), count, ptr::null_mut());
             Bound::from_owned_ptr_or_err(py, answer)

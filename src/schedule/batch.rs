@@ -30,6 +30,7 @@ use crate::ffi::{
     install_traverse,
 };
 use crate::seat::Seat;
+use crate::task::Task;
 
 /// How many batches are kept to be used again, and for how many entries each keeps its memory.
 const MOST_SPARE: usize = 4;
@@ -79,27 +80,35 @@ pub(super) fn push(
     Ok(())
 }
 
-/// Runs `first`, which a stock loop has called by a handle of its own, and then the next batches as long as
-/// the loop would do nothing else. `context` is what the loop has entered for it.
+/// Runs `first`, which a stock loop has called by a handle of its own for this task, and then the next
+/// batches as long as the loop would do nothing else: unless `first` says no, and until the task is done.
+/// Then whatever that handle holds, and first of all the task, is to go at once.
 pub(super) fn run_turn<'py>(
     queue: &Deque<'py>,
     event_loop: &Bound<'py, PyAny>,
-    context: Bound<'py, PyAny>,
-    first: impl FnOnce(&mut Seat<'_, 'py>) -> PyResult<()>,
+    task: &Bound<'py, Task>,
+    first: impl FnOnce(&mut Seat<'_, 'py>) -> PyResult<bool>,
 ) -> PyResult<()> {
+    let context = task.get().ready_context(task.py())?;
     let mut seat = Seat::new(event_loop)?;
     let pass = Pass::begin(event_loop, queue);
-    let outcome = first(&mut seat);
+    let mut may_go_on = false;
+    let outcome = first(&mut seat).map(|answer| may_go_on = answer);
     seat.clear_after(outcome)?;
     let next = pass::begun_in(queue).unwrap_or_default();
     drop(pass);
-    if next == 0 || queue.len() != 1 || !is_running_here(event_loop)? {
+    if !may_go_on
+        || Task::is_done(task)
+        || next == 0
+        || queue.len() != 1
+        || !is_running_here(event_loop)?
+    {
         return Ok(());
     }
     // It is not the current one if somebody else than the loop has called this.
     let Ok(left) = LeftContext::leave(context) else { return Ok(()) };
     let outcome = match Batch::take_next(event_loop, queue, next, &mut None) {
-        Ok(Some(batch)) => Batch::run(&batch),
+        Ok(Some(batch)) => Batch::run(&batch, Some(task)),
         outcome => outcome.map(drop),
     };
     outcome.and(left.enter_again())
@@ -191,12 +200,12 @@ impl Batch {
         first.or_else(|| self.shown.alter(py, |shown| shown.as_ref().map(copy)))
     }
 
-    /// Runs this batch, and then the next ones as long as the loop would do nothing else. A panic is
-    /// reported: the loop goes on with what is left.
-    fn run(this: &Bound<'_, Self>) -> PyResult<()> {
+    /// Runs this batch, and then the next ones as long as the loop would do nothing else, and until `task`
+    /// is done. A panic is reported: the loop goes on with what is left.
+    fn run<'py>(this: &Bound<'py, Self>, task: Option<&Bound<'py, Task>>) -> PyResult<()> {
         let mut batch = this.clone();
         let outcome = ffi::catch_panic(|| {
-            Self::run_passes(this, &mut batch)?;
+            Self::run_passes(this, &mut batch, task)?;
             if !batch.is(this) {
                 Self::keep(this);
             }
@@ -218,10 +227,14 @@ impl Batch {
     }
 
     /// Runs `this`, the one that the loop has taken; `batch` is the one that is run, or was the last.
-    fn run_passes<'py>(this: &Bound<'py, Self>, batch: &mut Bound<'py, Self>) -> PyResult<()> {
+    fn run_passes<'py>(
+        this: &Bound<'py, Self>,
+        batch: &mut Bound<'py, Self>,
+        task: Option<&Bound<'py, Task>>,
+    ) -> PyResult<()> {
         let Some(event_loop) = batch.get().event_loop.bound(batch.py()) else { return Ok(()) };
         let mut seat = Seat::new(&event_loop)?;
-        let outcome = Self::run_passes_in(&mut seat, this, batch);
+        let outcome = Self::run_passes_in(&mut seat, this, batch, task);
         seat.clear_after(outcome)
     }
 
@@ -229,6 +242,7 @@ impl Batch {
         seat: &mut Seat<'_, 'py>,
         this: &Bound<'py, Self>,
         batch: &mut Bound<'py, Self>,
+        task: Option<&Bound<'py, Task>>,
     ) -> PyResult<()> {
         let event_loop = seat.event_loop();
         let mut watched = None;
@@ -238,10 +252,10 @@ impl Batch {
                 return batch.get().run_alone(seat);
             };
             let pass = Pass::begin(event_loop, &queue);
-            Self::run_pass(seat, batch, &queue, is_first)?;
+            let is_over = Self::run_pass(seat, batch, &queue, is_first, task)?;
             let next = pass::begun_in(&queue).unwrap_or_default();
             drop(pass);
-            if passes_left == 0 {
+            if is_over || passes_left == 0 {
                 break;
             }
             let Some(first) = Self::take_next(event_loop, &queue, next, &mut watched)? else {
@@ -282,14 +296,15 @@ impl Batch {
         Ok(Some(first))
     }
 
-    /// Runs every piece of work, in order. A pass that is not the first has just been found out of debug
-    /// mode.
+    /// Runs every piece of work, in order, until the task is done; answers whether it is. A pass that is
+    /// not the first has just been found out of debug mode.
     fn run_pass<'py>(
         seat: &mut Seat<'_, 'py>,
         this: &Bound<'py, Self>,
         queue: &Deque<'py>,
         is_first: bool,
-    ) -> PyResult<()> {
+        task: Option<&Bound<'py, Task>>,
+    ) -> PyResult<bool> {
         let (py, event_loop) = (this.py(), seat.event_loop());
         let batch = this.get();
         let is_in_front = || queue.begins_with(this);
@@ -325,7 +340,8 @@ impl Batch {
             is_known = seat.is_untouched();
             // Somebody else may have run, or dropped, what was left.
             let in_front = several && is_in_front();
-            if in_front && (left == 0 || outcome.is_err()) {
+            let is_over = task.is_some_and(Task::is_done);
+            if in_front && (left == 0 || is_over || outcome.is_err()) {
                 let put_back = ffi::catch_panic(|| {
                     queue.pop_left()?;
                     batch.put_back_one_by_one(event_loop, queue)
@@ -334,11 +350,14 @@ impl Batch {
                 put_back.or_else(|error| Self::survive(this, error))?;
             }
             outcome?;
+            if is_over {
+                return Ok(true);
+            }
             if !in_front {
                 break;
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// In debug mode the loop times its entries; this is one of several in an entry that it has taken
@@ -424,7 +443,7 @@ impl Batch {
 #[pymethods]
 impl Batch {
     fn _run(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::run(slf)
+        Self::run(slf, None)
     }
 
     /// Drop the work.

@@ -14,6 +14,7 @@ mod ready;
 mod resume;
 mod several;
 mod stock;
+mod timers;
 mod turn;
 mod uvloop;
 
@@ -28,6 +29,7 @@ pub(crate) use stock::{is_running, only_calls_class};
 
 use crate::ffi;
 use crate::seat::Seat;
+use crate::task::Task;
 
 /// How many passes of a loop are run as one, at most: then it looks for signals again.
 const MOST_PASSES: usize = 64;
@@ -111,18 +113,17 @@ pub(crate) fn is_unseen(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(stock::queue_to_append_to(event_loop)?.is_some())
 }
 
-/// Runs what a loop has called by a handle of its own, and then what has become ready meanwhile as long as
-/// the loop would do nothing else. `context` is what the loop has entered for it.
+/// Runs what a loop has called by a handle of its own for this task, and then what has become ready
+/// meanwhile as long as the loop would do nothing else. Of `first` is asked whether nobody minds if all
+/// that the handle holds, but for the task, lives until then.
 pub(crate) fn run_turn<'py>(
     event_loop: &Bound<'py, PyAny>,
-    context: Bound<'py, PyAny>,
-    first: impl FnOnce(&mut Seat<'_, 'py>) -> PyResult<()>,
+    task: &Bound<'py, Task>,
+    first: impl FnOnce(&mut Seat<'_, 'py>) -> PyResult<bool>,
 ) -> PyResult<()> {
     match stock::queue_to_append_to(event_loop)? {
-        Some(QueueEnd { queue, begun: None }) => {
-            batch::run_turn(&queue, event_loop, context, first)
-        }
-        _ => turn::run(event_loop, context, 0, first),
+        Some(QueueEnd { queue, begun: None }) => batch::run_turn(&queue, event_loop, task, first),
+        _ => turn::run(event_loop, task, 0, first, || ()),
     }
 }
 

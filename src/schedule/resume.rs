@@ -13,6 +13,7 @@ use super::ready::Ready;
 use super::turn;
 use crate::ffi::{self, Collected, Enough, Field, Kept, SharedField, Spare, Visit};
 use crate::future::Future;
+use crate::seat::Seat;
 use crate::task::Task;
 
 /// Goes on with a task.
@@ -93,16 +94,19 @@ impl Kept for Resume {
 
 #[pymethods]
 impl Resume {
-    fn __call__(slf: &Bound<'_, Self>) -> PyResult<()> {
+    fn __call__<'py>(slf: &Bound<'py, Self>) -> PyResult<()> {
         let py = slf.py();
         let Some(task) = slf.get().task.bound(py) else { return Ok(()) };
         let event_loop = Task::ready_loop(&task)?;
-        let (context, before) = (task.get().ready_context(py)?, slf.get().before.get(py));
-        let awaited = slf.get().awaited.bound(py);
-        turn::run(&event_loop, context, before, |seat| match awaited {
-            Some(awaited) => Task::wakeup(&task, &awaited, seat),
-            None => Task::step(&task, seat),
-        })
+        let (resume, before) = (slf.get(), slf.get().before.get(py));
+        let first = |seat: &mut Seat<'_, 'py>| {
+            match resume.awaited.bound(py) {
+                Some(awaited) => Task::wakeup(&task, &awaited, seat)?,
+                None => Task::step(&task, seat)?,
+            }
+            Ok(true)
+        };
+        turn::run(&event_loop, &task, before, first, || resume.awaited.clear(py))
     }
 
     fn __getattr__<'py>(

@@ -7,10 +7,10 @@
 use once_cell::sync::OnceCell;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyList, PyString, PyType};
+use pyo3::types::{PyBool, PyDict, PyList, PyString, PyType};
 
 use super::known::KnownClass;
-use super::pass;
+use super::{pass, timers};
 use crate::ffi::{self, Deque, DequeClass, Own, OwnAttribute, OwnAttributes};
 
 /// What is gone around on a loop.
@@ -235,21 +235,9 @@ impl<'py> Watched<'py> {
     /// but its own pipe, and it has not been told to stop. May run Python code, for the time.
     pub(super) fn is_nothing(&self) -> bool {
         let stopping = intern!(self.event_loop.py(), "_stopping");
-        (self.timers.is_empty() || self.is_earliest_timer_later().unwrap_or_default())
+        timers::are_of_later(&self.event_loop, &self.timers).unwrap_or_default()
             && self.files.len() == 1
             && stock().class_of(&self.event_loop).is_some()
             && is_false(&self.event_loop, stopping)
-    }
-
-    /// Whether the loop, looking at its timers now, would find that none is due. An error is one that it
-    /// would run into, too.
-    fn is_earliest_timer_later(&self) -> PyResult<bool> {
-        let py = self.event_loop.py();
-        let earliest = self.timers.get_item(0)?;
-        let due = earliest.getattr(intern!(py, "_when"))?.cast_into_exact::<PyFloat>()?;
-        let now = ffi::call_method(intern!(py, "time"), &[&self.event_loop])?;
-        let resolution = self.event_loop.getattr(intern!(py, "_clock_resolution"))?;
-        let (now, resolution) = (now.cast_exact::<PyFloat>()?, resolution.cast_exact::<PyFloat>()?);
-        Ok(due.value() >= now.value() + resolution.value())
     }
 }

@@ -21,6 +21,7 @@ use super::several::Several;
 use super::{CallSoon, MOST_PASSES, give, give_callback, stock, uvloop};
 use crate::ffi::{self, Deque, Field, LeftContext, LibuvLoop, SharedField};
 use crate::seat::Seat;
+use crate::task::Task;
 
 /// For how many pieces of work a thread keeps the memory.
 const MOST_SPARE: usize = 1024;
@@ -88,26 +89,31 @@ pub(super) fn join<W: Work>(event_loop: &Bound<'_, PyAny>, work: W) -> PyResult<
     turn.add(event_loop, work)
 }
 
-/// Runs `first`, which went to the loop by itself, as did so many in a row `before` it, and what becomes
-/// ready meanwhile. `context` is what the loop has entered for it.
+/// Runs `first`, which went to the loop by itself for this task, as did so many in a row `before` it, and
+/// what becomes ready meanwhile: unless `first` says no, and until the task is done. Then whatever the
+/// loop's handle holds, and first of all the task, is to go at once; `let_go` drops what can go before.
 pub(super) fn run<'py>(
     event_loop: &Bound<'py, PyAny>,
-    context: Bound<'py, PyAny>,
+    task: &Bound<'py, Task>,
     before: u8,
-    first: impl FnOnce(&mut Seat<'_, 'py>) -> PyResult<()>,
+    first: impl FnOnce(&mut Seat<'_, 'py>) -> PyResult<bool>,
+    let_go: impl FnOnce(),
 ) -> PyResult<()> {
+    let context = task.get().ready_context(task.py())?;
     let mut seat = Seat::new(event_loop)?;
     let Some(turn) = Turn::begin(event_loop)? else {
-        let outcome = first(&mut seat);
+        let outcome = first(&mut seat).map(drop);
         return seat.clear_after(outcome);
     };
-    let outcome = first(&mut seat).and_then(|()| {
-        if !turn.goes_on()? {
+    let outcome = first(&mut seat).and_then(|may_go_on| {
+        if !may_go_on || Task::is_done(task) || !turn.goes_on()? {
             return Ok(());
         }
         // It is not the current one if somebody else than the loop has called this.
         let Ok(left) = LeftContext::leave(context) else { return Ok(()) };
-        let outcome = turn.run_passes(&mut seat, MOST_PASSES);
+        seat.clear()?;
+        let_go();
+        let outcome = turn.run_passes(&mut seat, MOST_PASSES, Some(task));
         outcome.and(left.enter_again())
     });
     let outcome = seat.clear_after(outcome);
@@ -123,12 +129,12 @@ pub(super) fn run_several<'py>(
     let py = event_loop.py();
     let mut seat = Seat::new(event_loop)?;
     let Some(turn) = Turn::begin(event_loop)? else {
-        let outcome = run_all(|| work.pop_front(py), &mut seat).map(drop);
+        let outcome = run_all(|| work.pop_front(py), &mut seat, None).map(drop);
         let outcome = seat.clear_after(outcome);
         return outcome.and(put_in_front(event_loop, work.take(py)));
     };
     let outcome = match turn.run_first(work, &mut seat) {
-        Ok(true) => turn.run_passes(&mut seat, MOST_PASSES - 1),
+        Ok(true) => turn.run_passes(&mut seat, MOST_PASSES - 1, None),
         outcome => outcome.map(drop),
     };
     let outcome = seat.clear_after(outcome);
@@ -258,13 +264,18 @@ impl<'a, 'py> Turn<'a, 'py> {
     fn run_first(&self, work: &Field<VecDeque<Ready>>, seat: &mut Seat<'_, 'py>) -> PyResult<bool> {
         let py = self.event_loop.py();
         self.begun.ready.swap(py, work); // empty
-        self.run_pass(seat)
+        self.run_pass(seat, None)
     }
 
-    /// Runs what has become ready as long as the turn goes on.
-    fn run_passes(&self, seat: &mut Seat<'_, 'py>, most: usize) -> PyResult<()> {
+    /// Runs what has become ready as long as the turn goes on, and until the task is done.
+    fn run_passes(
+        &self,
+        seat: &mut Seat<'_, 'py>,
+        most: usize,
+        task: Option<&Bound<'py, Task>>,
+    ) -> PyResult<()> {
         for _ in 0..most {
-            if !self.goes_on()? || !self.run_pass(seat)? {
+            if !self.goes_on()? || !self.run_pass(seat, task)? {
                 break;
             }
         }
@@ -272,14 +283,18 @@ impl<'a, 'py> Turn<'a, 'py> {
     }
 
     /// Runs all that is ready now.
-    fn run_pass(&self, seat: &mut Seat<'_, 'py>) -> PyResult<bool> {
+    fn run_pass(
+        &self,
+        seat: &mut Seat<'_, 'py>,
+        task: Option<&Bound<'py, Task>>,
+    ) -> PyResult<bool> {
         let (py, begun) = (self.event_loop.py(), &self.begun);
         begun.left_of_pass.set(begun.ready.len(py));
         let next = || {
             begun.left_of_pass.set(begun.left_of_pass.get().checked_sub(1)?);
             begun.ready.pop_front(py)
         };
-        run_all(next, seat)
+        run_all(next, seat, task)
     }
 
     /// Ends the turn. What is left of a pass goes in front of everything else.
@@ -373,15 +388,22 @@ fn move_last(queue: &Deque<'_>, handle: &Bound<'_, PyAny>, position: usize) -> P
     queue.insert(position, handle)
 }
 
-/// Runs every piece of work, in order. False when some is left after a panic, which the loop is told of; what
-/// is left after an error is to be run later, too.
-fn run_all(mut next: impl FnMut() -> Option<Ready>, seat: &mut Seat<'_, '_>) -> PyResult<bool> {
+/// Runs every piece of work, in order. False if some may be left: since the task is done, or after a panic,
+/// which the loop is told of. What is left after an error is to be run later, too.
+fn run_all<'py>(
+    mut next: impl FnMut() -> Option<Ready>,
+    seat: &mut Seat<'_, 'py>,
+    task: Option<&Bound<'py, Task>>,
+) -> PyResult<bool> {
     let event_loop = seat.event_loop();
     let py = event_loop.py();
     let outcome = ffi::catch_panic(|| {
         while let Some(ready) = next() {
             ready.run_or(seat, report)?;
             ready.release(py);
+            if task.is_some_and(Task::is_done) {
+                return Ok(false);
+            }
         }
         Ok(true)
     });

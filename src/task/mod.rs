@@ -88,6 +88,11 @@ impl Task {
         as_future(task).get().ready_loop(task.py())
     }
 
+    /// Whether it has ended.
+    pub(crate) fn is_done(task: &Bound<'_, Self>) -> bool {
+        as_future(task).get().life(task.py()) != Life::Pending
+    }
+
     /// Done, and `done()` says so: a subclass may say something else.
     pub(crate) fn is_surely_done(task: &Bound<'_, Self>) -> bool {
         let future = as_future(task).get();

@@ -2,6 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
 use super::{Task, step};
 use crate::asyncio::asyncio;
@@ -30,8 +31,7 @@ impl Body for Wakeup {
         let event_loop = Task::ready_loop(task)?;
         // A future of the built-in classes has nobody but its loop call this.
         if asyncio(task.py()).is_builtin_future(&future) {
-            let context = task.get().ready_context(task.py())?;
-            return schedule::run_turn(&event_loop, context, |seat| wakeup(task, &future, seat));
+            return schedule::run_turn(&event_loop, task, |seat| by_builtin(task, &future, seat));
         }
         let mut seat = Seat::new(&event_loop)?;
         let outcome = wakeup(task, &future, &mut seat);
@@ -73,6 +73,34 @@ fn wakeup<'py>(
         own.get().discard_awaited_by(task.as_any())?;
     }
     step::step(task, exception_of(future), seat)
+}
+
+/// The same with a future of exactly a built-in class. Answers whether nobody can see if that one lives
+/// on for a while: it has no weak references, and neither can its result have any.
+fn by_builtin<'py>(
+    task: &Bound<'py, Task>,
+    future: &Bound<'py, PyAny>,
+    seat: &mut Seat<'_, 'py>,
+) -> PyResult<bool> {
+    let py = future.py();
+    let outcome = ffi::call_method_or_take_raised(future, intern!(py, "result"));
+    let is_plain = outcome.as_ref().is_ok_and(is_plain);
+    step::step(task, outcome.err(), seat)?;
+    if !is_plain {
+        return Ok(false);
+    }
+    let references = ffi::call(asyncio(py).getweakrefcount.bind(py), &[future])?;
+    Ok(!references.is_truthy()?)
+}
+
+/// Whether it makes no difference how long an object lives.
+fn is_plain(object: &Bound<'_, PyAny>) -> bool {
+    object.is_none()
+        || object.is_exact_instance_of::<PyBool>()
+        || object.is_exact_instance_of::<PyInt>()
+        || object.is_exact_instance_of::<PyFloat>()
+        || object.is_exact_instance_of::<PyString>()
+        || object.is_exact_instance_of::<PyBytes>()
 }
 
 fn exception_of<'py>(future: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
