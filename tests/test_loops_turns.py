@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import contextvars
 import functools
+import random
 import socket
 import sys
 import threading
@@ -298,6 +299,38 @@ def test_the_time_of_the_loop_is_asked_for(impl):
     assert "due" in log
 
 
+def test_timers_of_the_same_time_keep_their_order(impl):
+    """It depends on when those that were cancelled have left the heap."""
+
+    def scenario(impl, loop, recorder):
+        log, now = [], 0.0
+        choose = random.Random(20261127)
+        loop.time = lambda: now
+
+        async def main():
+            nonlocal now
+            timers = []
+            for number in range(400):
+                what = choose.random()
+                if what < 0.4:
+                    due = now + choose.choice((1.0, 2.0, 3.0))
+                    timers.append(loop.call_at(due, log.append, number))
+                elif what < 0.6 and timers:
+                    timers.pop(choose.randrange(len(timers))).cancel()
+                elif what < 0.7:
+                    now += 1.0
+                await asyncio.sleep(0)
+            left = len(loop._scheduled), loop._timer_cancelled_count
+            for timer in timers:
+                timer.cancel()
+            return left
+
+        return run_main(impl, loop, main()), log
+
+    _, log = assert_like_builtin_on("asyncio", scenario, impl)
+    assert len(log) > 50
+
+
 def test_what_the_clock_of_the_loop_raises_leaves_the_loop(impl):
     def scenario(impl, loop, recorder):
         log, time = [], loop.time
@@ -533,7 +566,7 @@ def test_what_a_step_lets_go_goes_at_once(like_builtin, what, woken_by):
         async def waits(number):
             await ready[number]
             log.append(("ready", number))
-            await other(10)
+            await other(10 * (number == 0))
 
         def begin():
             future = make(loop=loop)
@@ -544,11 +577,12 @@ def test_what_a_step_lets_go_goes_at_once(like_builtin, what, woken_by):
 
         ready = [impl.Future(loop=loop) for _ in range(3)]
         tasks = [impl.Task(waits(number), loop=loop) for number in range(3)]
+        main = impl.Task(asyncio.wait(tasks), loop=loop)
         future = begin()
-        run_passes(loop, 2)
-        future.set_result(Thing(log, what) if what == "result" else None)
+        run_passes(loop, 3)
+        loop.call_soon(future.set_result, Thing(log, what) if what == "result" else None)
         del future
-        loop.run_until_complete(asyncio.wait(tasks))
+        loop.run_until_complete(main)
         return log
 
     log = like_builtin(scenario)
