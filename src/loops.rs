@@ -11,8 +11,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
 use crate::asyncio::asyncio;
+use crate::combinators::ensure;
 use crate::ffi::{self, Arguments, Given, Method, Quick, Reply, SharedField};
 use crate::future::{Future, given as unless_none};
+use crate::schedule;
 use crate::task::Task;
 
 /// The number of the package uvloop.
@@ -82,8 +84,12 @@ impl<const PACKAGE: usize> Quick for CreateTask<PACKAGE> {
                 return ask(&TASK_IN_PYTHON[PACKAGE], py);
             }
         }
-        if !ffi::call_method(intern!(py, "get_task_factory"), &[event_loop])?.is_none() {
-            return ask(&TASK_BY_LOOP[PACKAGE], py);
+        let factory = ffi::call_method(intern!(py, "get_task_factory"), &[event_loop])?;
+        if !factory.is_none() {
+            return match eager_task(event_loop, &coroutine, &factory, given, PACKAGE)? {
+                Some(task) => Ok(Reply::Answer(task)),
+                None => ask(&TASK_BY_LOOP[PACKAGE], py),
+            };
         }
         if name.as_ref().is_some_and(|name| !name.is_exact_instance_of::<PyString>())
             || !is_in_force(&asyncio(py).tasks, intern!(py, "Task"), &py.get_type::<Task>())?
@@ -100,6 +106,30 @@ impl<const PACKAGE: usize> Quick for CreateTask<PACKAGE> {
         }
         Ok(Reply::Answer(task.into_any()))
     }
+}
+
+/// The task that uvloop's `create_task(coroutine)` would have asyncio's eager factory make, if there is
+/// nothing else about it. That is so on 3.12: later ones are not eager there, or not made.
+fn eager_task<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    coroutine: &Bound<'py, PyAny>,
+    factory: &Bound<'py, PyAny>,
+    given: &Given<'_, 'py>,
+    package: usize,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if cfg!(not(all(Py_3_12, not(Py_3_13))))
+        || package != UVLOOP
+        || given.keywords().next().is_some()
+        || !ensure::only_calls_class_eagerly(factory)
+        || schedule::debug_of(event_loop)? // the task would show frames of the factory
+        || !schedule::is_running(event_loop)?
+    // it may be closed
+    {
+        return Ok(None);
+    }
+    let task = Task::create_eagerly(coroutine.clone(), event_loop.clone());
+    let task = task.map_err(|error| ensure::raised_in(error, factory))?;
+    Ok(Some(task.into_any()))
 }
 
 /// Whether `create_task()` of the loop is one of these: it does nothing but call the class, if the loop

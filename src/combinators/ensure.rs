@@ -80,7 +80,7 @@ pub(super) fn common_loop<'py>(
 }
 
 /// The error as it would be if it had been raised in a function of asyncio's.
-pub(super) fn raised_in(error: PyErr, function: &Bound<'_, PyAny>) -> PyErr {
+pub(crate) fn raised_in(error: PyErr, function: &Bound<'_, PyAny>) -> PyErr {
     let Ok(code) = function.getattr("__code__") else { return error };
     let own = function.getattr("__globals__").ok().and_then(|own| own.cast_into().ok());
     let globals = own.unwrap_or_else(|| asyncio(function.py()).tasks.bind(function.py()).dict());
@@ -121,14 +121,18 @@ fn is_asyncios(_factory: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(false)
 }
 
-/// Whether such a factory makes tasks of ours.
-fn makes_ours(factory: &Bound<'_, PyAny>) -> PyResult<bool> {
+/// Whether a factory would do nothing but call our class for an eager task.
+#[cfg(Py_3_12)]
+pub(crate) fn only_calls_class_eagerly(factory: &Bound<'_, PyAny>) -> bool {
     let py = factory.py();
-    let closure = factory.getattr(intern!(py, "__closure__"))?.cast_into::<PyTuple>();
-    let Some(cell) = closure.ok().and_then(|closure| closure.get_item(0).ok()) else {
-        return Ok(false);
-    };
-    Ok(cell.getattr(intern!(py, "cell_contents"))?.is(py.get_type::<Task>()))
+    let Some(asyncios) = &asyncio(py).eager_factory_code else { return false };
+    ffi::code_and_first_free(factory)
+        .is_some_and(|(code, class)| code.is(asyncios) && class.is(py.get_type::<Task>()))
+}
+
+#[cfg(not(Py_3_12))]
+pub(crate) fn only_calls_class_eagerly(_factory: &Bound<'_, PyAny>) -> bool {
+    false
 }
 
 /// Whether `create_task(coroutine)` of a loop without a task factory would do nothing but call the
@@ -161,8 +165,7 @@ impl<'py> Way<'py> {
         }
         let directly = !asyncio(py).quirks.names_what_factories_make
             && schedule::only_calls_class(event_loop)?
-            && is_asyncios(&factory)?
-            && makes_ours(&factory)?;
+            && only_calls_class_eagerly(&factory);
         Ok(if directly { Self::Eager(factory) } else { Self::Loop })
     }
 }

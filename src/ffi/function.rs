@@ -118,6 +118,29 @@ pub(crate) fn implementation_of(
     }
 }
 
+/// The code of a function that is written in Python, and the value of its first free variable. None for
+/// whatever else, and where there is none.
+#[cfg(Py_3_12)]
+pub(crate) fn code_and_first_free<'py>(
+    function: &Bound<'py, PyAny>,
+) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    let py = function.py();
+    // SAFETY: attached; only a function is asked for its code and closure, which are lent. A closure is a
+    // tuple of cells, whose values are owned references.
+    unsafe {
+        if ffi::Py_TYPE(function.as_ptr()) != &raw mut ffi::PyFunction_Type {
+            return None;
+        }
+        let code = Bound::from_borrowed_ptr_or_opt(py, ffi::PyFunction_GetCode(function.as_ptr()))?;
+        let closure = ffi::PyFunction_GetClosure(function.as_ptr());
+        if closure.is_null() || ffi::PyTuple_GET_SIZE(closure) == 0 {
+            return None;
+        }
+        let value = ffi::PyCell_Get(ffi::PyTuple_GET_ITEM(closure, 0));
+        Some((code, Bound::from_owned_ptr_or_opt(py, value)?))
+    }
+}
+
 /// Whether the object has attributes of its own, which could hide those of its class.
 ///
 /// The class must be one of ours or a subclass: they keep their `__dict__` at an offset that the type

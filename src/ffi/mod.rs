@@ -97,3 +97,5 @@ pub(crate) use self::{
 
 #[cfg(all(feature = "module", not(Py_3_14)))]
 pub(crate) use dict::Entry;
+#[cfg(all(feature = "module", Py_3_12))]
+pub(crate) use function::code_and_first_free;
