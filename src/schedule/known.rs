@@ -71,17 +71,16 @@ impl KnownClass {
         unchanged
     }
 
-    /// Whether a call of this method on an object of the class runs what the class had at first.
-    pub(super) fn has_method(
-        &self,
-        object: &Bound<'_, PyAny>,
-        name: &Bound<'_, PyString>,
-    ) -> PyResult<bool> {
-        let is_it = |method: &&Method| method.own.name(object.py()).is(name);
-        let Some(method) = self.methods.iter().find(is_it) else { return Ok(false) };
+    /// Whether a call of this method, by its place among those that are known, runs what the class had at
+    /// first. The object is of the class.
+    pub(super) fn has_method(&self, object: &Bound<'_, PyAny>, place: usize) -> PyResult<bool> {
+        let method = &self.methods[place];
         match method.own.of(object) {
             Own::Nothing if self.is_unchanged(object.py()) => Ok(true),
-            _ => ffi::method_of(object, name).map(|found| found.is(&method.first)),
+            _ => {
+                let found = ffi::method_of(object, method.own.name(object.py()))?;
+                Ok(found.is(&method.first))
+            }
         }
     }
 }

@@ -15,9 +15,17 @@ use crate::ffi::{self, Deque, DequeClass, Own, OwnAttribute, OwnAttributes};
 
 /// What is gone around on a loop.
 const METHODS: [&str; 4] = ["call_soon", "_call_soon", "_run_once", "get_debug"];
+const CALL_SOON: usize = 0;
+const RUN_ONCE: usize = 2;
+const GET_DEBUG: usize = 3;
 
 /// What is gone around where tasks are made; loops that are told about theirs are still known.
 const MAKERS: [&str; 3] = ["create_task", "get_task_factory", "is_running"];
+const CREATE_TASK: usize = 0;
+const IS_RUNNING: usize = 2;
+
+/// What is gone around on a selector.
+const SELECT: usize = 0;
 
 /// Where a loop has its debug mode, and nothing else.
 const DEBUG: &str = "_debug";
@@ -80,8 +88,7 @@ impl Stock {
         {
             return Ok(debug == PyBool::new(event_loop.py(), false).as_ptr());
         }
-        let call_soon = self.call_soon.name(event_loop.py());
-        Ok(class.has_method(event_loop, call_soon)? && !self.is_in_debug_mode(event_loop))
+        Ok(class.has_method(event_loop, CALL_SOON)? && !self.is_in_debug_mode(event_loop))
     }
 
     /// The class of a loop, if it is a stock one and works as it did.
@@ -156,12 +163,11 @@ pub(super) fn queue_to_append_to<'py>(
 /// class of asyncio's tasks: on a stock loop that `call_soon()` is gone around on, if its
 /// `create_task` is that of its class.
 pub(crate) fn only_calls_class(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let py = event_loop.py();
     if queue_to_append_to(event_loop)?.is_none() {
         return Ok(false);
     }
     match maker(event_loop) {
-        Some(class) => class.has_method(event_loop, intern!(py, "create_task")),
+        Some(class) => class.has_method(event_loop, CREATE_TASK),
         None => Ok(false),
     }
 }
@@ -177,7 +183,7 @@ pub(crate) fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     let name = intern!(event_loop.py(), "is_running");
     if pass::is_run_by(event_loop)
         && let Some(class) = maker(event_loop)
-        && class.has_method(event_loop, name)?
+        && class.has_method(event_loop, IS_RUNNING)?
     {
         return Ok(true);
     }
@@ -193,8 +199,7 @@ fn maker(event_loop: &Bound<'_, PyAny>) -> Option<&'static KnownClass> {
 /// `loop.get_debug()` of a stock loop that is out of debug mode; None where that has to be asked.
 pub(super) fn debug_of(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
     let Some(class) = stock().class_of(event_loop) else { return Ok(None) };
-    let is_off = class.has_method(event_loop, intern!(event_loop.py(), "get_debug"))?
-        && !is_in_debug_mode(event_loop);
+    let is_off = class.has_method(event_loop, GET_DEBUG)? && !is_in_debug_mode(event_loop);
     Ok(is_off.then_some(false))
 }
 
@@ -217,10 +222,10 @@ impl<'py> Watched<'py> {
         if !is_in_a_thread(event_loop) {
             return Ok(None);
         }
-        if !class.has_method(event_loop, intern!(py, "_run_once"))?
+        if !class.has_method(event_loop, RUN_ONCE)?
             || !stock.selector.is_class_of(&selector)
             || !stock.selector.is_unchanged(py)
-            || !stock.selector.has_method(&selector, intern!(py, "select"))?
+            || !stock.selector.has_method(&selector, SELECT)?
         {
             return Ok(None);
         }

@@ -35,6 +35,11 @@ struct Loop {
     timer_class: Option<Py<PyAny>>,
 }
 
+/// What is gone around on a loop.
+const METHODS: [&str; 2] = ["call_soon", "get_debug"];
+const CALL_SOON: usize = 0;
+const GET_DEBUG: usize = 1;
+
 /// What uvloop's loop watches when there is nothing to be watched: whether it is idle, its writes, and
 /// its calls from other threads.
 const OWN_HANDLES: c_uint = 3;
@@ -66,9 +71,8 @@ struct Noted {
 /// Whether `call_soon()` of this loop would do nothing but put a handle at the end of the queue: the
 /// loop is uvloop's, nobody has changed that method, and it is not in debug mode.
 pub(super) fn only_appends(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let py = event_loop.py();
     let Some(known) = known_as(event_loop)? else { return Ok(false) };
-    if !known.class.has_method(event_loop, intern!(py, "call_soon"))? {
+    if !known.class.has_method(event_loop, CALL_SOON)? {
         return Ok(false);
     }
     // Its `call_soon()` does not ask what may hide this.
@@ -78,7 +82,7 @@ pub(super) fn only_appends(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// `loop.get_debug()` of a loop that is uvloop's, if nobody has changed that method.
 pub(super) fn debug_of(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
     let Some(known) = known_as(event_loop)? else { return Ok(None) };
-    if !known.class.has_method(event_loop, intern!(event_loop.py(), "get_debug"))? {
+    if !known.class.has_method(event_loop, GET_DEBUG)? {
         return Ok(None);
     }
     known.is_in_debug_mode(event_loop).map(Some)
@@ -127,7 +131,7 @@ impl Loop {
         let get_libuv = get_libuv(class)?.map(Bound::unbind);
         let timer_class = class.py().import("uvloop.loop")?.getattr_opt("TimerHandle")?;
         let timer_class = timer_class.map(Bound::unbind);
-        let class = KnownClass::new(class, &["call_soon", "get_debug"], &[])?;
+        let class = KnownClass::new(class, &METHODS, &[])?;
         Ok(Self { class, call_soon, get_debug, time, get_libuv, timer_class })
     }
 
