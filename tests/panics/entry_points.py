@@ -349,17 +349,20 @@ def resume(world):
 
 
 def several(world):
-    """What uvloop calls for several tasks; None where it is not installed."""
+    """What uvloop calls for several tasks at once; None where it is not installed."""
     try:
         loop = new_loop("uvloop")
     except LoopMissing:
         return None
     given = []
 
-    async def main():
-        world.keep(*(Task(forever(), loop=loop) for _ in range(3)))
+    def look():
         (queue,) = (it for it in gc.get_referents(loop) if isinstance(it, collections.deque))
         given.extend(gc.get_referents(queue[-1]))
+
+    async def main():
+        loop.call_soon(look)
+        world.keep(*(Task(forever(), loop=loop) for _ in range(3)))
         await asyncio.sleep(0)
 
     loop.run_until_complete(Task(main(), loop=loop))
