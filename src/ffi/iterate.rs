@@ -34,7 +34,7 @@ pub(crate) trait Iterate: Kept {
     type Awaited: PyClass;
 
     /// Whether the end with the result None is `StopIteration(None)`, not `StopIteration()`.
-    fn raises_none(py: Python<'_>) -> bool;
+    fn raises_none(&self, py: Python<'_>) -> bool;
 
     /// A new iterator; what cannot be awaited is refused.
     fn new(awaited: Bound<'_, Self::Awaited>) -> PyResult<Bound<'_, Self>>;
@@ -88,7 +88,8 @@ unsafe extern "C" fn next<I: Iterate>(iterator: *mut ffi::PyObject) -> *mut ffi:
         match advance::<I>(iterator) {
             Some(Advance::Yielded(object)) => object.into_ptr(),
             Some(Advance::Returned(result)) => {
-                if !result.is_none() || I::raises_none(result.py()) {
+                let iterator = Borrowed::from_ptr(result.py(), iterator).cast_unchecked::<I>();
+                if !result.is_none() || iterator.get().raises_none(result.py()) {
                     end_with(&result);
                 }
                 ptr::null_mut()

@@ -11,7 +11,7 @@ use super::Future;
 use super::outcome::is_exception_class;
 use crate::asyncio::asyncio;
 use crate::ffi::{
-    self, Advance, Collected, Enough, Iterate, Kept, SharedField, Spare, Visit, fault,
+    self, Advance, Collected, Enough, Field, Iterate, Kept, SharedField, Spare, Visit, fault,
 };
 use crate::state::Life;
 use crate::task::Task;
@@ -20,6 +20,8 @@ use crate::task::Task;
 #[pyclass(module = "aioxide._core", frozen, immutable_type)]
 pub(crate) struct FutureIter {
     future: SharedField<Future>,
+    /// Whether it was asked for by name: the interpreter itself does not look at how it ends.
+    is_seen: Field<bool>,
 }
 
 impl Kept for FutureIter {
@@ -31,13 +33,14 @@ impl Kept for FutureIter {
     }
 
     fn empty() -> Self {
-        Self { future: SharedField::new(None) }
+        Self { future: SharedField::new(None), is_seen: Field::new(false) }
     }
 
     fn fill(&self, future: Bound<'_, Future>) {
         let py = future.py();
         let former = self.future.replace(py, Some(future.unbind()));
         drop(former.map(|former| former.into_bound(py))); // nothing
+        self.is_seen.poke(py, false);
     }
 
     fn take_out(&self, py: Python<'_>) -> impl Sized {
@@ -48,8 +51,8 @@ impl Kept for FutureIter {
 impl Iterate for FutureIter {
     type Awaited = Future;
 
-    fn raises_none(py: Python<'_>) -> bool {
-        asyncio(py).quirks.raises_none
+    fn raises_none(&self, py: Python<'_>) -> bool {
+        self.is_seen.peek(py) && asyncio(py).quirks.raises_none
     }
 
     fn new(future: Bound<'_, Future>) -> PyResult<Bound<'_, Self>> {
@@ -98,9 +101,16 @@ impl Iterate for FutureIter {
 }
 
 impl FutureIter {
+    /// `future.__await__()`
+    pub(crate) fn asked_for(future: Bound<'_, Future>) -> PyResult<Bound<'_, Self>> {
+        let iterator = Self::new(future)?;
+        iterator.get().is_seen.poke(iterator.py(), true);
+        Ok(iterator)
+    }
+
     /// It has ended. Must not panic.
     fn let_go(&self, py: Python<'_>) {
-        if !asyncio(py).quirks.iterators_keep_futures {
+        if !(self.is_seen.peek(py) && asyncio(py).quirks.iterators_keep_futures) {
             drop(self.future.take(py).map(|future| future.into_bound(py)));
         }
     }
@@ -130,7 +140,7 @@ impl FutureIter {
     fn send<'py>(&self, py: Python<'py>, _value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         match self.advance(py)? {
             Advance::Yielded(future) => Ok(future),
-            Advance::Returned(result) if !result.is_none() || Self::raises_none(py) => {
+            Advance::Returned(result) if !result.is_none() || self.raises_none(py) => {
                 Err(ffi::stop_iteration(&result))
             }
             Advance::Returned(_) | Advance::Exhausted => Err(PyStopIteration::new_err(())),

@@ -34,8 +34,8 @@ pub(crate) use outcome::{
 use crate::asyncio::asyncio;
 use crate::combinators::GatheringFuture;
 use crate::ffi::{
-    self, Collected, Construct, Enough, Field, Iterate, Lifecycle, OriginalDealloc, SharedField,
-    Visit, fault,
+    self, Collected, Construct, Enough, Field, Lifecycle, OriginalDealloc, SharedField, Visit,
+    fault,
 };
 use crate::state::Life;
 use crate::task::Task;
@@ -296,7 +296,7 @@ impl Future {
     }
 
     fn __await__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, FutureIter>> {
-        FutureIter::new(slf)
+        FutureIter::asked_for(slf)
     }
 
     fn __iter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, FutureIter>> {
