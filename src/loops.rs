@@ -2,8 +2,8 @@
 //!
 //! `python/aioxide/loops.py` gives such a loop methods that look them up at each call. These are the
 //! same without the Python code, for the ordinary call: the Rust classes are in force and the loop is
-//! open. One that has a task factory is left to the loop's own method, every other call to the method
-//! written in Python.
+//! open. One that has a task factory is left to the loop's own method, but for asyncio's eager one in the
+//! place where nobody can see it; every other call to the method written in Python.
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::intern;
@@ -120,11 +120,13 @@ fn eager_task<'py>(
     if cfg!(not(all(Py_3_12, not(Py_3_13))))
         || package != UVLOOP
         || given.keywords().next().is_some()
+        || !ffi::is_native_coroutine(coroutine)
         || !ensure::only_calls_class_eagerly(factory)
-        || schedule::debug_of(event_loop)? // the task would show frames of the factory
-        || !schedule::is_running(event_loop)?
-    // it may be closed
     {
+        return Ok(None);
+    }
+    // In debug mode the task would show frames of the factory; a loop that does not run may be closed.
+    if schedule::debug_of(event_loop)? || !schedule::is_running(event_loop)? {
         return Ok(None);
     }
     let task = Task::create_eagerly(coroutine.clone(), event_loop.clone());

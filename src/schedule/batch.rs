@@ -14,6 +14,7 @@
 
 use std::collections::VecDeque;
 
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
@@ -109,6 +110,8 @@ pub(super) fn run_turn<'py>(
     let Ok(left) = LeftContext::leave(context) else { return Ok(()) };
     let outcome = match Batch::take_next(event_loop, queue, next, &mut None) {
         Ok(Some(batch)) => Batch::run(&batch, Some(task)),
+        // The loop will run into the same, and be left by it.
+        Err(error) if error.is_instance_of::<PyException>(event_loop.py()) => Ok(()),
         outcome => outcome.map(drop),
     };
     outcome.and(left.enter_again())
@@ -283,10 +286,9 @@ impl Batch {
         if watched.is_none() {
             *watched = Watched::by(event_loop)?;
         }
-        if !watched.as_ref().is_some_and(Watched::is_nothing)
-            || queue.len() != 1
-            || stock::is_in_debug_mode(event_loop)
-        {
+        let Some(watched) = watched else { return Ok(None) };
+        // Python code may have run for the time.
+        if !watched.is_nothing()? || queue.len() != 1 || stock::is_in_debug_mode(event_loop) {
             return Ok(None);
         }
         let is_it = |batch: &Bound<'_, Self>| batch.get().serial.get(batch.py()) == serial;

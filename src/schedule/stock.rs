@@ -237,12 +237,15 @@ impl<'py> Watched<'py> {
     }
 
     /// Whether the loop would come back at once and for nothing else: no timer is due, it watches no file
-    /// but its own pipe, and it has not been told to stop. May run Python code, for the time.
-    pub(super) fn is_nothing(&self) -> bool {
+    /// but its own pipe, and it has not been told to stop.
+    ///
+    /// # Errors
+    /// What is raised while the loop is asked for the time, which may be an interrupt of the program.
+    pub(super) fn is_nothing(&self) -> PyResult<bool> {
         let stopping = intern!(self.event_loop.py(), "_stopping");
-        timers::are_of_later(&self.event_loop, &self.timers).unwrap_or_default()
+        Ok(timers::are_of_later(&self.event_loop, &self.timers)?
             && self.files.len() == 1
             && stock().class_of(&self.event_loop).is_some()
-            && is_false(&self.event_loop, stopping)
+            && is_false(&self.event_loop, stopping))
     }
 }

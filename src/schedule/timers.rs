@@ -15,7 +15,8 @@ const MOST: usize = 100;
 /// in front that were cancelled are dropped here, as such a pass does it.
 ///
 /// # Errors
-/// What the clock of the loop raises, or a timer that is none: the pass would run into that, too.
+/// What the clock of the loop raises, or a timer that is none, where the pass would run into the same; or
+/// an interrupt of the program.
 pub(super) fn are_of_later(
     event_loop: &Bound<'_, PyAny>,
     heap: &Bound<'_, PyList>,

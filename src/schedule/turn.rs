@@ -385,7 +385,7 @@ fn move_last(queue: &Deque<'_>, handle: &Bound<'_, PyAny>, position: usize) -> P
         return Ok(());
     }
     queue.pop()?;
-    queue.insert(position, handle)
+    queue.insert(position, handle).or_else(|error| queue.append(handle).and(Err(error)))
 }
 
 /// Runs every piece of work, in order. False if some may be left: since the task is done, or after a panic,

@@ -113,13 +113,18 @@ fn known_as(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<&'static Loop>> {
 
 fn known(py: Python<'_>) -> PyResult<Option<&'static Loop>> {
     if LOOP.get().is_none() {
-        let package = asyncio(py).modules.bind(py).call_method1("get", ("uvloop",))?;
+        let package = imported(py, "uvloop")?;
         let Some(class) = package.getattr_opt("Loop")? else { return Ok(None) };
         let found = class.cast_into::<PyType>().ok().filter(is_plain);
         let known = found.map(|class| Loop::new(&class)).transpose()?;
         let _ = LOOP.set(known);
     }
     Ok(LOOP.get().and_then(Option::as_ref))
+}
+
+/// A module, or None if it was not imported: nothing can be when the interpreter shuts down.
+fn imported<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    asyncio(py).modules.bind(py).call_method1("get", (name,))
 }
 
 impl Loop {
@@ -129,7 +134,7 @@ impl Loop {
         let get_debug = method(intern!(class.py(), "get_debug"))?;
         let time = method(intern!(class.py(), "time"))?;
         let get_libuv = get_libuv(class)?.map(Bound::unbind);
-        let timer_class = class.py().import("uvloop.loop")?.getattr_opt("TimerHandle")?;
+        let timer_class = imported(class.py(), "uvloop.loop")?.getattr_opt("TimerHandle")?;
         let timer_class = timer_class.map(Bound::unbind);
         let class = KnownClass::new(class, &METHODS, &[])?;
         Ok(Self { class, call_soon, get_debug, time, get_libuv, timer_class })
@@ -154,7 +159,7 @@ impl Loop {
 /// nobody can write in Python.
 fn get_libuv<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let compiled = class.getattr(intern!(class.py(), "call_soon"))?.get_type();
-    let module = class.py().import("uvloop.loop")?;
+    let module = imported(class.py(), "uvloop.loop")?;
     let Some(version) = module.getattr_opt("libuv_get_version")? else { return Ok(None) };
     if version.call0()?.extract::<u32>()? >> 16 != KNOWN_LIBUV {
         return Ok(None);
