@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import contextvars
 import functools
-import random
 import socket
 import sys
 import threading
@@ -275,95 +274,6 @@ def test_a_timer_that_is_due_is_not_late(like_builtin, mixture):
 
     _, log = like_builtin(scenario)
     assert log.count("due") == 3
-
-
-def test_the_time_of_the_loop_is_asked_for(impl):
-    """A loop whose clock stands still until a test moves it, as test tools make them."""
-
-    def scenario(impl, loop, recorder):
-        log, now = [], 0.0
-        loop.time = lambda: now
-
-        async def main():
-            nonlocal now
-            loop.call_later(10, log.append, "due")
-            for number in range(30):
-                log.append(number)
-                if number == 12:
-                    now += 10
-                await asyncio.sleep(0)
-
-        return run_main(impl, loop, main()), log
-
-    _, log = assert_like_builtin_on("asyncio", scenario, impl)
-    assert "due" in log
-
-
-def test_timers_of_the_same_time_keep_their_order(impl):
-    """It depends on when those that were cancelled have left the heap."""
-
-    def scenario(impl, loop, recorder):
-        log, now = [], 0.0
-        choose = random.Random(20261127)
-        loop.time = lambda: now
-
-        async def main():
-            nonlocal now
-            timers = []
-            for number in range(400):
-                what = choose.random()
-                if what < 0.4:
-                    due = now + choose.choice((1.0, 2.0, 3.0))
-                    timers.append(loop.call_at(due, log.append, number))
-                elif what < 0.6 and timers:
-                    timers.pop(choose.randrange(len(timers))).cancel()
-                elif what < 0.7:
-                    now += 1.0
-                await asyncio.sleep(0)
-            left = len(loop._scheduled), loop._timer_cancelled_count
-            for timer in timers:
-                timer.cancel()
-            return left
-
-        return run_main(impl, loop, main()), log
-
-    _, log = assert_like_builtin_on("asyncio", scenario, impl)
-    assert len(log) > 50
-
-
-@pytest.mark.parametrize("error", [ArithmeticError("no time"), KeyboardInterrupt("now")])
-@pytest.mark.parametrize("once", [False, True])
-def test_what_the_clock_of_the_loop_raises_leaves_the_loop(impl, error, once):
-    """An interrupt may hit the program while it asks for the time: it must not be lost."""
-
-    def scenario(impl, loop, recorder):
-        log, time = [], loop.time
-
-        def broken():
-            if once:
-                loop.time = time
-            raise error
-
-        async def main():
-            timer = loop.call_later(3600, print)
-            for number in range(10):
-                log.append(number)
-                if number == 5:
-                    loop.time = broken
-                await asyncio.sleep(0)
-            timer.cancel()
-
-        task = impl.Task(main(), loop=loop)
-        try:
-            loop.run_until_complete(task)
-        except (ArithmeticError, KeyboardInterrupt) as seen:
-            log.append(str(seen))
-        loop.time = time
-        loop.run_until_complete(task)
-        return log
-
-    log = assert_like_builtin_on("asyncio", scenario, impl)
-    assert log.index(str(error)) == 6
 
 
 # What goes wrong

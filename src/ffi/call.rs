@@ -95,17 +95,8 @@ pub(crate) fn call_in_context<'py>(
     arguments: &[&Bound<'py, PyAny>],
     context: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = callable.py();
-    let names = context_keyword(py)?;
-    let stack = lay_out(arguments, context);
-    // SAFETY: as below.
-    unsafe {
-        let count = arguments.len() | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
-        let answer = hang_if_ended(|| {
-            PyObject_Vectorcall(callable.as_ptr(), stack.as_ptr().add(1), count, names.as_ptr())
-        });
-        Bound::from_owned_ptr_or_err(py, answer)
-    }
+    // SAFETY: the function calls what it is given first.
+    unsafe { with_context(PyObject_Vectorcall, callable, arguments, context) }
 }
 
 /// `arguments[0].name(*arguments[1:], context=context)`
@@ -114,7 +105,28 @@ pub(crate) fn call_method_in_context<'py>(
     arguments: &[&Bound<'py, PyAny>],
     context: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = name.py();
+    // SAFETY: the function takes the name of a method first.
+    unsafe { with_context(PyObject_VectorcallMethod, name, arguments, context) }
+}
+
+/// The two functions of the C API that are called so.
+type Vectorcall = unsafe fn(
+    *mut ffi::PyObject,
+    *const *mut ffi::PyObject,
+    usize,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+
+/// # Safety
+/// `function` is one of these two, and `called` what it takes first.
+#[inline]
+unsafe fn with_context<'py>(
+    function: Vectorcall,
+    called: &Bound<'py, PyAny>,
+    arguments: &[&Bound<'py, PyAny>],
+    context: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = called.py();
     let names = context_keyword(py)?;
     let stack = lay_out(arguments, context);
     // SAFETY: attached; the stack holds `arguments.len()` positional arguments and the value of the
@@ -122,7 +134,7 @@ pub(crate) fn call_method_in_context<'py>(
     unsafe {
         let count = arguments.len() | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
         let answer = hang_if_ended(|| {
-            PyObject_VectorcallMethod(name.as_ptr(), stack.as_ptr().add(1), count, names.as_ptr())
+            function(called.as_ptr(), stack.as_ptr().add(1), count, names.as_ptr())
         });
         Bound::from_owned_ptr_or_err(py, answer)
     }

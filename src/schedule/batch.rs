@@ -14,7 +14,6 @@
 
 use std::collections::VecDeque;
 
-use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
@@ -27,8 +26,7 @@ use super::ready::{Ready, Work};
 use super::stock::{self, QueueEnd, Watched};
 use crate::asyncio::asyncio;
 use crate::ffi::{
-    self, Collected, Deque, Enough, Field, LeftContext, SharedField, Traverse, Visit, fault,
-    install_traverse,
+    self, Collected, Deque, Enough, Field, SharedField, Visit, fault, install_traverse,
 };
 use crate::seat::Seat;
 use crate::task::Task;
@@ -79,49 +77,6 @@ pub(super) fn push(
         pass::has_begun(batch.get().serial.get(py));
     }
     Ok(())
-}
-
-/// Runs `first`, which a stock loop has called by a handle of its own for this task, and then the next
-/// batches as long as the loop would do nothing else: unless `first` says no, and until the task is done.
-/// Then whatever that handle holds, and first of all the task, is to go at once.
-pub(super) fn run_turn<'py>(
-    queue: &Deque<'py>,
-    event_loop: &Bound<'py, PyAny>,
-    task: &Bound<'py, Task>,
-    first: impl FnOnce(&mut Seat<'_, 'py>) -> PyResult<bool>,
-) -> PyResult<()> {
-    let context = task.get().ready_context(task.py())?;
-    let mut seat = Seat::new(event_loop)?;
-    let pass = Pass::begin(event_loop, queue);
-    let mut may_go_on = false;
-    let outcome = first(&mut seat).map(|answer| may_go_on = answer);
-    seat.clear_after(outcome)?;
-    let next = pass::begun_in(queue).unwrap_or_default();
-    drop(pass);
-    if !may_go_on
-        || Task::is_done(task)
-        || next == 0
-        || queue.len() != 1
-        || !is_running_here(event_loop)?
-    {
-        return Ok(());
-    }
-    // It is not the current one if somebody else than the loop has called this.
-    let Ok(left) = LeftContext::leave(context) else { return Ok(()) };
-    let outcome = match Batch::take_next(event_loop, queue, next, &mut None) {
-        Ok(Some(batch)) => Batch::run(&batch, Some(task)),
-        // The loop will run into the same, and be left by it.
-        Err(error) if error.is_instance_of::<PyException>(event_loop.py()) => Ok(()),
-        outcome => outcome.map(drop),
-    };
-    outcome.and(left.enter_again())
-}
-
-/// Whether the loop is the one that this thread runs.
-fn is_running_here(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let py = event_loop.py();
-    let running = ffi::call(asyncio(py).find_running_loop.bind(py), &[])?;
-    Ok(running.is(event_loop))
 }
 
 /// Called when the module is made.
@@ -205,7 +160,10 @@ impl Batch {
 
     /// Runs this batch, and then the next ones as long as the loop would do nothing else, and until `task`
     /// is done. A panic is reported: the loop goes on with what is left.
-    fn run<'py>(this: &Bound<'py, Self>, task: Option<&Bound<'py, Task>>) -> PyResult<()> {
+    pub(super) fn run<'py>(
+        this: &Bound<'py, Self>,
+        task: Option<&Bound<'py, Task>>,
+    ) -> PyResult<()> {
         let mut batch = this.clone();
         let outcome = ffi::catch_panic(|| {
             Self::run_passes(this, &mut batch, task)?;
@@ -274,7 +232,7 @@ impl Batch {
 
     /// Takes the batch with this serial number, 0 being none, out of the queue: if the loop would do nothing
     /// but come back for it.
-    fn take_next<'py>(
+    pub(super) fn take_next<'py>(
         event_loop: &Bound<'py, PyAny>,
         queue: &Deque<'py>,
         serial: u64,
@@ -521,18 +479,6 @@ impl Batch {
     fn __clear__(&self, py: Python<'_>) {
         drop((self.work.take(py), self.shown.take(py)));
         self.event_loop.clear(py);
-    }
-}
-
-impl Traverse for Option<Ready> {
-    fn traverse(&self, visit: &Visit) -> Result<(), Enough> {
-        self.as_ref().map_or(Ok(()), |ready| ready.traverse(visit))
-    }
-}
-
-impl Traverse for VecDeque<Ready> {
-    fn traverse(&self, visit: &Visit) -> Result<(), Enough> {
-        self.iter().try_for_each(|ready| ready.traverse(visit))
     }
 }
 

@@ -17,6 +17,7 @@ mod stock;
 mod timers;
 mod turn;
 mod uvloop;
+mod woken;
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -122,7 +123,7 @@ pub(crate) fn run_turn<'py>(
     first: impl FnOnce(&mut Seat<'_, 'py>) -> PyResult<bool>,
 ) -> PyResult<()> {
     match stock::queue_to_append_to(event_loop)? {
-        Some(QueueEnd { queue, begun: None }) => batch::run_turn(&queue, event_loop, task, first),
+        Some(QueueEnd { queue, begun: None }) => woken::run(&queue, event_loop, task, first),
         _ => turn::run(event_loop, task, 0, first, || ()),
     }
 }

@@ -1,5 +1,7 @@
 //! One piece of ready work: the step of a task, or a function to call.
 
+use std::collections::VecDeque;
+
 use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -262,5 +264,17 @@ impl Traverse for Ready {
                 visit.call(future)
             }
         }
+    }
+}
+
+impl Traverse for Option<Ready> {
+    fn traverse(&self, visit: &Visit) -> Result<(), Enough> {
+        self.as_ref().map_or(Ok(()), |ready| ready.traverse(visit))
+    }
+}
+
+impl Traverse for VecDeque<Ready> {
+    fn traverse(&self, visit: &Visit) -> Result<(), Enough> {
+        self.iter().try_for_each(|ready| ready.traverse(visit))
     }
 }

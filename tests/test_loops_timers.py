@@ -1,0 +1,141 @@
+"""A timer that is not due keeps no pass of a stock loop from being left out.
+
+Nothing of that may be seen: what the loop would ask its clock, and tidy up, is done all the same.
+Each scenario runs on the interpreter's classes and on ours.
+"""
+
+import asyncio
+import random
+
+import pytest
+from support import BuiltinFuture, run_passes
+from support.tasks import assert_like_builtin_on
+from test_loops_turns import run_main
+
+
+def test_the_time_of_the_loop_is_asked_for(impl):
+    """A loop whose clock stands still until a test moves it, as test tools make them."""
+
+    def scenario(impl, loop, recorder):
+        log, now = [], 0.0
+        loop.time = lambda: now
+
+        async def main():
+            nonlocal now
+            loop.call_later(10, log.append, "due")
+            for number in range(30):
+                log.append(number)
+                if number == 12:
+                    now += 10
+                await asyncio.sleep(0)
+
+        return run_main(impl, loop, main()), log
+
+    _, log = assert_like_builtin_on("asyncio", scenario, impl)
+    assert "due" in log
+
+
+def test_timers_of_the_same_time_keep_their_order(impl):
+    """It depends on when those that were cancelled have left the heap."""
+
+    def scenario(impl, loop, recorder):
+        log, now = [], 0.0
+        choose = random.Random(20261127)
+        loop.time = lambda: now
+
+        async def main():
+            nonlocal now
+            timers = []
+            for number in range(400):
+                what = choose.random()
+                if what < 0.4:
+                    due = now + choose.choice((1.0, 2.0, 3.0))
+                    timers.append(loop.call_at(due, log.append, number))
+                elif what < 0.6 and timers:
+                    timers.pop(choose.randrange(len(timers))).cancel()
+                elif what < 0.7:
+                    now += 1.0
+                await asyncio.sleep(0)
+            left = len(loop._scheduled), loop._timer_cancelled_count
+            for timer in timers:
+                timer.cancel()
+            return left
+
+        return run_main(impl, loop, main()), log
+
+    _, log = assert_like_builtin_on("asyncio", scenario, impl)
+    assert len(log) > 50
+
+
+@pytest.mark.parametrize("error", [ArithmeticError("no time"), KeyboardInterrupt("now")])
+@pytest.mark.parametrize("once", [False, True])
+def test_what_the_clock_of_the_loop_raises_leaves_the_loop(impl, error, once):
+    """An interrupt may hit the program while it asks for the time: it must not be lost."""
+
+    def scenario(impl, loop, recorder):
+        log, time = [], loop.time
+
+        def broken():
+            if once:
+                loop.time = time
+            raise error
+
+        async def main():
+            timer = loop.call_later(3600, print)
+            for number in range(10):
+                log.append(number)
+                if number == 5:
+                    loop.time = broken
+                await asyncio.sleep(0)
+            timer.cancel()
+
+        task = impl.Task(main(), loop=loop)
+        try:
+            loop.run_until_complete(task)
+        except (ArithmeticError, KeyboardInterrupt) as seen:
+            log.append(str(seen))
+        loop.time = time
+        loop.run_until_complete(task)
+        return log
+
+    log = assert_like_builtin_on("asyncio", scenario, impl)
+    assert log.index(str(error)) == 6
+
+
+@pytest.mark.parametrize("error", [ArithmeticError("no time"), KeyboardInterrupt("now")])
+@pytest.mark.parametrize("once", [False, True])
+def test_the_same_after_a_wake_up_by_a_built_in_future(impl, error, once):
+    def scenario(impl, loop, recorder):
+        log, time = [], loop.time
+
+        def broken():
+            if once:
+                loop.time = time
+            raise error
+
+        async def first():
+            await woken
+            log.append("first")
+            ready.set_result(None)
+            loop.time = broken
+
+        async def second():
+            await ready
+            log.append("second")
+
+        woken, ready = BuiltinFuture(loop=loop), impl.Future(loop=loop)
+        loop.call_later(3600, print)
+        impl.Task(first(), loop=loop)
+        task = impl.Task(second(), loop=loop)
+        run_passes(loop, 2)
+        loop.call_soon(woken.set_result, None)
+        try:
+            loop.run_until_complete(task)
+        except (ArithmeticError, KeyboardInterrupt) as seen:
+            log.append(str(seen))
+        loop.time = time
+        loop.run_until_complete(task)
+        return log, [context["message"] for context in recorder.take()]
+
+    log, _ = assert_like_builtin_on("asyncio", scenario, impl)
+    assert log == ["first", str(error), "second"]
