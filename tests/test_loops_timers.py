@@ -5,7 +5,9 @@ Each scenario runs on the interpreter's classes and on ours.
 """
 
 import asyncio
+import math
 import random
+from fractions import Fraction
 
 import pytest
 from support import BuiltinFuture, run_passes
@@ -33,6 +35,46 @@ def test_the_time_of_the_loop_is_asked_for(impl):
 
     _, log = assert_like_builtin_on("asyncio", scenario, impl)
     assert "due" in log
+
+
+@pytest.mark.parametrize("number", [int, float, Fraction])
+@pytest.mark.parametrize("moment", [int, float, Fraction])
+def test_times_are_any_numbers(impl, number, moment):
+    """aiohttp rounds the times of its timers up to whole seconds."""
+
+    def scenario(impl, loop, recorder):
+        log, now = [], 0
+        loop.time = lambda: moment(now)
+
+        async def main():
+            nonlocal now
+            loop.call_at(number(2), log.append, "due")
+            for turn in range(12):
+                log.append(turn)
+                now += turn % 3 == 0
+                await asyncio.sleep(0)
+
+        return run_main(impl, loop, main()), log
+
+    _, log = assert_like_builtin_on("asyncio", scenario, impl)
+    assert "due" in log
+
+
+@pytest.mark.parametrize("loop_name", ["asyncio", "uvloop"])
+def test_a_time_of_whole_seconds_on_the_clock_of_the_loop(impl, loop_name):
+    def scenario(impl, loop, recorder):
+        log = []
+
+        async def main():
+            timer = loop.call_at(math.ceil(loop.time() + 3600), log.append, "due")
+            for turn in range(12):
+                log.append(turn)
+                await asyncio.sleep(0)
+            timer.cancel()
+
+        return run_main(impl, loop, main()), log, [str(one) for one in recorder.take()]
+
+    assert_like_builtin_on(loop_name, scenario, impl)
 
 
 def test_timers_of_the_same_time_keep_their_order(impl):

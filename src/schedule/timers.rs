@@ -2,7 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyList};
+use pyo3::types::{PyBool, PyList};
 
 use crate::asyncio::asyncio;
 use crate::ffi;
@@ -46,11 +46,10 @@ fn drop_first(event_loop: &Bound<'_, PyAny>, heap: &Bound<'_, PyList>) -> PyResu
     timer.setattr(intern!(py, "_scheduled"), PyBool::new(py, false))
 }
 
+/// As the pass compares them: the time of a timer, and that of the loop, may be any numbers.
 fn is_of_later(event_loop: &Bound<'_, PyAny>, timer: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = event_loop.py();
-    let due = timer.getattr(intern!(py, "_when"))?.cast_into_exact::<PyFloat>()?;
     let now = ffi::call_method(intern!(py, "time"), &[event_loop])?;
-    let resolution = event_loop.getattr(intern!(py, "_clock_resolution"))?;
-    let (now, resolution) = (now.cast_exact::<PyFloat>()?, resolution.cast_exact::<PyFloat>()?);
-    Ok(due.value() >= now.value() + resolution.value())
+    let end = now.add(event_loop.getattr(intern!(py, "_clock_resolution"))?)?;
+    timer.getattr(intern!(py, "_when"))?.ge(end)
 }
