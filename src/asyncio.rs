@@ -1,10 +1,9 @@
 //! Every object of the standard library that is looked up once, in one table.
 
 use once_cell::sync::OnceCell;
+use pyo3::PyTypeInfo;
 use pyo3::prelude::*;
-#[cfg(not(Py_3_14))]
-use pyo3::types::PyDict;
-use pyo3::types::{IntoPyDict, PyBool, PyModule, PyType};
+use pyo3::types::{IntoPyDict, PyBool, PyDict, PyModule, PyString, PyType};
 
 use crate::ffi::Builtin;
 
@@ -49,8 +48,8 @@ pub(crate) struct Asyncio {
     pub(crate) future_add_to_awaited_by: Py<PyAny>,
     #[cfg(Py_3_14)]
     pub(crate) future_discard_from_awaited_by: Py<PyAny>,
-    /// The module, in which `Task` is the class in force.
-    pub(crate) tasks: Py<PyModule>,
+    /// Where `Task` is the class in force: the names of `asyncio.tasks`.
+    pub(crate) tasks: Py<PyDict>,
     pub(crate) ensure_future: Py<PyAny>,
     /// What `gather()` and `shield()` call to make a task.
     pub(crate) inner_ensure_future: Py<PyAny>,
@@ -64,8 +63,8 @@ pub(crate) struct Asyncio {
     pub(crate) handle_class: Py<PyAny>,
     pub(crate) format_handle: Py<PyAny>,
     pub(crate) logger: Py<PyAny>,
-    /// The module, in which `Future` is the class in force.
-    pub(crate) futures: Py<PyModule>,
+    /// The same for `Future`: the names of `asyncio.futures`.
+    pub(crate) futures: Py<PyDict>,
     pub(crate) format_callback_source: Py<PyAny>,
     /// `object.__class__`, the descriptor that assigns to it.
     pub(crate) class_descriptor: Py<PyAny>,
@@ -105,6 +104,15 @@ pub(crate) fn look_up(py: Python<'_>) -> PyResult<()> {
 /// Before the module was made; no object that could ask exists by then.
 pub(crate) fn asyncio(_py: Python<'_>) -> &'static Asyncio {
     TABLE.get().expect("the table is filled when the module is made")
+}
+
+/// Whether the class that asyncio has in this module under this name is ours.
+pub(crate) fn is_in_force<T: PyTypeInfo>(
+    namespace: &Py<PyDict>,
+    name: &Bound<'_, PyString>,
+) -> PyResult<bool> {
+    let class = namespace.bind(name.py()).get_item(name)?;
+    Ok(class.is_some_and(|class| class.as_ptr() == T::type_object_raw(name.py()).cast()))
 }
 
 impl Asyncio {
@@ -161,7 +169,7 @@ impl Asyncio {
             future_add_to_awaited_by: find("_asyncio", "future_add_to_awaited_by")?,
             #[cfg(Py_3_14)]
             future_discard_from_awaited_by: find("_asyncio", "future_discard_from_awaited_by")?,
-            tasks: PyModule::import(py, "asyncio.tasks")?.unbind(),
+            tasks: PyModule::import(py, "asyncio.tasks")?.dict().unbind(),
             ensure_future: find("asyncio.tasks", "ensure_future")?,
             inner_ensure_future: find("asyncio.tasks", inner_ensure_future)?,
             #[cfg(Py_3_12)]
@@ -175,7 +183,7 @@ impl Asyncio {
             handle_class: find("asyncio.events", "Handle")?,
             format_handle: find("asyncio.base_events", "_format_handle")?,
             logger: find("asyncio.log", "logger")?,
-            futures: PyModule::import(py, "asyncio.futures")?.unbind(),
+            futures: PyModule::import(py, "asyncio.futures")?.dict().unbind(),
             format_callback_source: find("asyncio.format_helpers", "_format_callback_source")?,
             class_descriptor: py
                 .get_type::<PyAny>()

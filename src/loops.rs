@@ -10,7 +10,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
-use crate::asyncio::asyncio;
+use crate::asyncio::{asyncio, is_in_force};
 use crate::combinators::ensure;
 use crate::ffi::{self, Arguments, Given, Method, Quick, Reply, SharedField};
 use crate::future::{Future, given as unless_none};
@@ -44,21 +44,11 @@ fn ask<'py>(method: &SharedField, py: Python<'py>) -> PyResult<Reply<'py>> {
     Ok(Reply::Ask(method))
 }
 
-/// Whether the class that asyncio has in this module under this name is `ours`.
-fn is_in_force(
-    module: &Py<PyModule>,
-    name: &Bound<'_, PyString>,
-    ours: &Bound<'_, PyType>,
-) -> PyResult<bool> {
-    let class = module.bind(name.py()).dict().get_item(name)?;
-    Ok(class.is_some_and(|class| class.is(ours)))
-}
-
 impl Quick for CreateFuture {
     fn call<'py>(event_loop: &Bound<'py, PyAny>, given: &Given<'_, 'py>) -> PyResult<Reply<'py>> {
         let py = event_loop.py();
         if !given.is_nothing()
-            || !is_in_force(&asyncio(py).futures, intern!(py, "Future"), &py.get_type::<Future>())?
+            || !is_in_force::<Future>(&asyncio(py).futures, intern!(py, "Future"))?
         {
             return ask(&FUTURE_IN_PYTHON, py);
         }
@@ -92,7 +82,7 @@ impl<const PACKAGE: usize> Quick for CreateTask<PACKAGE> {
             };
         }
         if name.as_ref().is_some_and(|name| !name.is_exact_instance_of::<PyString>())
-            || !is_in_force(&asyncio(py).tasks, intern!(py, "Task"), &py.get_type::<Task>())?
+            || !is_in_force::<Task>(&asyncio(py).tasks, intern!(py, "Task"))?
             || ffi::call_method(intern!(py, "is_closed"), &[event_loop])?.is_truthy()?
         {
             return ask(&TASK_IN_PYTHON[PACKAGE], py);

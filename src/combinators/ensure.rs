@@ -8,7 +8,7 @@ use pyo3::types::PyFunction;
 use pyo3::types::{IntoPyDict, PyTuple};
 
 use super::child;
-use crate::asyncio::asyncio;
+use crate::asyncio::{asyncio, is_in_force};
 use crate::ffi::{self, fault};
 use crate::future;
 use crate::loops;
@@ -83,7 +83,7 @@ pub(super) fn common_loop<'py>(
 pub(crate) fn raised_in(error: PyErr, function: &Bound<'_, PyAny>) -> PyErr {
     let Ok(code) = function.getattr("__code__") else { return error };
     let own = function.getattr("__globals__").ok().and_then(|own| own.cast_into().ok());
-    let globals = own.unwrap_or_else(|| asyncio(function.py()).tasks.bind(function.py()).dict());
+    let globals = own.unwrap_or_else(|| asyncio(function.py()).tasks.bind(function.py()).clone());
     ffi::passing_through(error, &code, &globals)
 }
 
@@ -159,8 +159,8 @@ impl<'py> Way<'py> {
         let py = event_loop.py();
         let Some(factory) = factory_of(event_loop)? else { return Ok(Self::Loop) };
         if factory.is_none() {
-            let class = asyncio(py).tasks.bind(py).getattr(intern!(py, "Task"))?;
-            let directly = class.is(py.get_type::<Task>()) && only_calls_class(event_loop)?;
+            let directly = is_in_force::<Task>(&asyncio(py).tasks, intern!(py, "Task"))?
+                && only_calls_class(event_loop)?;
             return Ok(if directly { Self::Class } else { Self::Loop });
         }
         let directly = !asyncio(py).quirks.names_what_factories_make

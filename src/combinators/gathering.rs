@@ -12,7 +12,7 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 use super::awaiter::Awaiter;
 use super::tally::Tally;
 use super::{DoneCallback, Watch};
-use crate::asyncio::asyncio;
+use crate::asyncio::{asyncio, is_in_force};
 use crate::ffi::{
     self, Arguments, Collected, Construct, Enough, Field, Lifecycle, OriginalDealloc, SharedField,
     Signature, Visit,
@@ -150,9 +150,8 @@ static OWN_INIT: PyOnceLock<Option<usize>> = PyOnceLock::new();
 
 /// Whether a gathering would be made as it was at first: tracers replace `__init__`, or the class.
 pub(super) fn is_untouched(py: Python<'_>) -> PyResult<bool> {
-    let class = asyncio(py).tasks.bind(py).getattr(intern!(py, "_GatheringFuture"))?;
     let own_init = OWN_INIT.get(py).copied().flatten();
-    Ok(class.is(py.get_type::<GatheringFuture>())
+    Ok(is_in_force::<GatheringFuture>(&asyncio(py).tasks, intern!(py, "_GatheringFuture"))?
         && ffi::initialiser_of::<GatheringFuture>(py) == own_init)
 }
 

@@ -11,6 +11,7 @@
 //! Both ways to initialise read their arguments by one [`Signature`].
 
 use std::ffi::CStr;
+use std::marker::PhantomData;
 use std::{iter, ptr, slice};
 
 use pyo3::PyClass;
@@ -22,7 +23,7 @@ use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-use super::error::catch_panic;
+use super::entry::{Entry, enter};
 use super::fault;
 use super::field::Field;
 
@@ -289,50 +290,62 @@ unsafe extern "C" fn new<T: Construct>(
     _args: *mut ffi::PyObject,
     _kwargs: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter calls this attached, for the type of `T` or a subclass.
-    unsafe { Python::attach_unchecked(|py| handed_over(py, || allocate::<T>(py, class))) }
+    // SAFETY: the interpreter calls this attached, with what `New` takes.
+    unsafe { enter::<New<T>>(class.cast(), ptr::null(), 0, ptr::null_mut()) }
 }
 
-/// What `make` gives, as the interpreter takes it: an owned reference, or NULL with an exception set.
-fn handed_over<'py, T>(
-    py: Python<'py>,
-    make: impl FnOnce() -> PyResult<Bound<'py, T>>,
-) -> *mut ffi::PyObject {
-    let outcome = catch_panic(|| {
+struct New<T>(PhantomData<T>);
+
+impl<T: Construct> Entry for New<T> {
+    unsafe fn run(
+        py: Python<'_>,
+        class: *mut ffi::PyObject,
+        _arguments: *const *mut ffi::PyObject,
+        _count: ffi::Py_ssize_t,
+        _names: *mut ffi::PyObject,
+    ) -> PyResult<*mut ffi::PyObject> {
         fault::point();
-        make()
-    });
-    match outcome {
-        Ok(object) => object.into_ptr(),
-        Err(error) => {
-            error.restore(py);
-            ptr::null_mut()
-        }
+        // SAFETY: the class is the type of `T` or a subclass.
+        unsafe { allocate::<T>(py, class.cast()).map(Bound::into_ptr) }
     }
 }
 
 unsafe extern "C" fn call<T: Construct>(
-    _class: *mut ffi::PyObject,
+    class: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
     flagged_count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter calls this attached, with borrowed positional arguments, then those of
-    // the keywords that the tuple `names` (or NULL) gives. It is only on the type of `T` itself.
+    // SAFETY: the interpreter calls this attached, with what `Call` takes. It is only on the type of `T`
+    // itself.
     unsafe {
-        Python::attach_unchecked(|py| {
-            let positional = ffi::PyVectorcall_NARGS(flagged_count).cast_unsigned();
+        let count = ffi::PyVectorcall_NARGS(flagged_count);
+        enter::<Call<T>>(class, arguments, count, names)
+    }
+}
+
+struct Call<T>(PhantomData<T>);
+
+impl<T: Construct> Entry for Call<T> {
+    unsafe fn run(
+        py: Python<'_>,
+        _class: *mut ffi::PyObject,
+        arguments: *const *mut ffi::PyObject,
+        count: ffi::Py_ssize_t,
+        names: *mut ffi::PyObject,
+    ) -> PyResult<*mut ffi::PyObject> {
+        fault::point();
+        // SAFETY: there are so many borrowed positional arguments, then those of the keywords that the
+        // tuple `names` (or NULL) gives.
+        unsafe {
+            let positional = count.cast_unsigned();
             let names = Bound::from_borrowed_ptr_or_opt(py, names)
                 .map(|names| names.cast_into_unchecked::<PyTuple>());
-            let count = positional + names.as_ref().map_or(0, PyTupleMethods::len);
-            let values = match count {
-                0 => &[],
-                _ => slice::from_raw_parts(arguments, count),
-            };
-            handed_over(py, || {
-                make::<T>(py, &values[..positional], &values[positional..], names.as_ref())
-            })
-        })
+            let all = positional + names.as_ref().map_or(0, PyTupleMethods::len);
+            let values = if all == 0 { &[] } else { slice::from_raw_parts(arguments, all) };
+            let (positional, keywords) = values.split_at(positional);
+            make::<T>(py, positional, keywords, names.as_ref()).map(Bound::into_ptr)
+        }
     }
 }
 

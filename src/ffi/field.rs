@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::iter;
 
+use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 
 use super::traverse::{Enough, Traverse, Visit};
@@ -210,11 +211,16 @@ impl<T> Field<Option<Py<T>>> {
 
     /// Whether this very object is held.
     #[cfg_attr(feature = "fault-injection", track_caller)]
-    pub(crate) fn is(&self, _py: Python<'_>, object: &Bound<'_, PyAny>) -> bool {
+    pub(crate) fn is(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> bool {
         fault::point();
+        self.has_address(py, object.as_ptr())
+    }
+
+    /// Whether the object at this address is held.
+    pub(crate) fn has_address(&self, _py: Python<'_>, address: *mut PyObject) -> bool {
         // SAFETY: as in `bound`; here not even a count changes.
         let inside = unsafe { &*self.0.as_ptr() };
-        inside.as_ref().is_some_and(|held| held.as_ptr() == object.as_ptr())
+        inside.as_ref().is_some_and(|held| held.as_ptr() == address)
     }
 }
 

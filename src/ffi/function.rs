@@ -6,6 +6,7 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
+use std::marker::PhantomData;
 use std::ptr;
 
 use pyo3::PyClass;
@@ -13,7 +14,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::error::catch_panic;
+use super::entry::{Entry, enter};
 
 /// What such a function does.
 pub(crate) trait Body {
@@ -72,32 +73,33 @@ unsafe extern "C" fn call<F: Body>(
     arguments: *mut *mut ffi::PyObject,
     count: ffi::Py_ssize_t,
 ) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter calls this attached, with the object that `bind` was given and so many
-    // borrowed arguments. What the body drops may be a `Py`, so the attachment is counted.
-    unsafe {
-        Python::attach_unchecked(|py| {
-            let receiver = Bound::from_borrowed_ptr(py, receiver).cast_into_unchecked();
-            let count = count.cast_unsigned();
-            handed_over(py, || {
-                if !(F::LEAST_ARGUMENTS..=1).contains(&count) {
-                    let message = format!("{}() takes one argument ({count} given)", F::NAME);
-                    return Err(PyTypeError::new_err(message));
-                }
-                let argument = (count == 1).then(|| Bound::from_borrowed_ptr(py, *arguments));
-                F::call(&receiver, argument)
-            })
-        })
-    }
+    // SAFETY: the interpreter calls this attached, with what `Call` takes.
+    unsafe { enter::<Call<F>>(receiver, arguments, count, ptr::null_mut()) }
 }
 
-/// What `call` gives, as the interpreter takes it: None, or NULL with an exception set.
-fn handed_over(py: Python<'_>, call: impl FnOnce() -> PyResult<()>) -> *mut ffi::PyObject {
-    match catch_panic(call) {
-        Ok(()) => py.None().into_ptr(),
-        Err(error) => {
-            error.restore(py);
-            ptr::null_mut()
+struct Call<F>(PhantomData<F>);
+
+impl<F: Body> Entry for Call<F> {
+    unsafe fn run(
+        py: Python<'_>,
+        receiver: *mut ffi::PyObject,
+        arguments: *const *mut ffi::PyObject,
+        count: ffi::Py_ssize_t,
+        _names: *mut ffi::PyObject,
+    ) -> PyResult<*mut ffi::PyObject> {
+        let count = count.cast_unsigned();
+        if !(F::LEAST_ARGUMENTS..=1).contains(&count) {
+            let message = format!("{}() takes one argument ({count} given)", F::NAME);
+            return Err(PyTypeError::new_err(message));
         }
+        // SAFETY: the receiver is the object that `bind` was given, and there are so many borrowed
+        // arguments.
+        unsafe {
+            let receiver = Bound::from_borrowed_ptr(py, receiver).cast_into_unchecked();
+            let argument = (count == 1).then(|| Bound::from_borrowed_ptr(py, *arguments));
+            F::call(&receiver, argument)?;
+        }
+        Ok(py.None().into_ptr())
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
+use std::marker::PhantomData;
 use std::{ptr, slice};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-use super::error::catch_panic;
+use super::entry::{Entry, enter};
 use super::unwind::{PyObject_Vectorcall, hang_if_ended};
 
 /// What such a method does.
@@ -75,7 +76,7 @@ impl Method {
     pub(crate) const fn new<Q: Quick>(name: &'static CStr, doc: &'static CStr) -> Self {
         Self(UnsafeCell::new(ffi::PyMethodDef {
             ml_name: name.as_ptr(),
-            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: call::<Q> },
+            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: enter::<Call<Q>> },
             ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
             ml_doc: doc.as_ptr(),
         }))
@@ -105,17 +106,21 @@ impl Method {
     }
 }
 
-unsafe extern "C" fn call<Q: Quick>(
-    receiver: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter calls this attached, with an object of the class, so many borrowed
-    // positional arguments, and then those of the keywords that the tuple `names` (or NULL) gives.
-    unsafe {
-        Python::attach_unchecked(|py| {
-            let receiver = Bound::from_borrowed_ptr(py, receiver);
+struct Call<Q>(PhantomData<Q>);
+
+impl<Q: Quick> Entry for Call<Q> {
+    unsafe fn run(
+        py: Python<'_>,
+        receiver: *mut ffi::PyObject,
+        arguments: *const *mut ffi::PyObject,
+        count: ffi::Py_ssize_t,
+        names: *mut ffi::PyObject,
+    ) -> PyResult<*mut ffi::PyObject> {
+        // SAFETY: the interpreter gives an object of the class, which the caller keeps alive, so many
+        // borrowed positional arguments, and then those of the keywords that the tuple `names` (or NULL)
+        // gives.
+        unsafe {
+            let receiver = Borrowed::from_ptr(py, receiver);
             let names_given = Bound::from_borrowed_ptr_or_opt(py, names)
                 .map(|names| names.cast_into_unchecked::<PyTuple>());
             let count = count.cast_unsigned();
@@ -123,32 +128,40 @@ unsafe extern "C" fn call<Q: Quick>(
             let values = if all == 0 { &[] } else { slice::from_raw_parts(arguments, all) };
             let (positional, keywords) = values.split_at(count);
             let given = Given { positional, keywords, names: names_given, py };
-            let answer = catch_panic(|| {
-                let asked = match Q::call(&receiver, &given)? {
-                    Reply::Answer(answer) => return Ok(answer),
-                    Reply::Ask(function) => function,
-                };
-                let (mut few, mut many) = ([ptr::null_mut(); 1 + A_FEW], Vec::new());
-                let row = if all <= A_FEW {
-                    &mut few[..=all]
-                } else {
-                    many.resize(1 + all, ptr::null_mut());
-                    &mut many[..]
-                };
-                row[0] = receiver.as_ptr();
-                row[1..].copy_from_slice(values);
-                let answer = hang_if_ended(|| {
-                    PyObject_Vectorcall(asked.as_ptr(), row.as_ptr(), count + 1, names)
-                });
-                Bound::from_owned_ptr_or_err(py, answer)
-            });
-            match answer {
-                Ok(answer) => answer.into_ptr(),
-                Err(error) => {
-                    error.restore(py);
-                    ptr::null_mut()
-                }
+            match Q::call(&receiver, &given)? {
+                Reply::Answer(answer) => Ok(answer.into_ptr()),
+                Reply::Ask(function) => ask(&function, &receiver, values, count, names),
             }
-        })
+        }
+    }
+}
+
+/// What the function gives in place of the method: an owned reference.
+///
+/// # Safety
+/// The values are borrowed objects: so many positional arguments, and then those of the names.
+unsafe fn ask(
+    function: &Bound<'_, PyAny>,
+    receiver: &Bound<'_, PyAny>,
+    values: &[*mut ffi::PyObject],
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> PyResult<*mut ffi::PyObject> {
+    let (mut few, mut many) = ([ptr::null_mut(); 1 + A_FEW], Vec::new());
+    let row = if values.len() <= A_FEW {
+        &mut few[..=values.len()]
+    } else {
+        many.resize(1 + values.len(), ptr::null_mut());
+        &mut many[..]
+    };
+    row[0] = receiver.as_ptr();
+    row[1..].copy_from_slice(values);
+    // SAFETY: the caller vouches for the values; the receiver comes before them. The answer is an owned
+    // reference, or NULL with an exception set.
+    unsafe {
+        let answer = hang_if_ended(|| {
+            PyObject_Vectorcall(function.as_ptr(), row.as_ptr(), count + 1, names)
+        });
+        Bound::from_owned_ptr_or_err(receiver.py(), answer).map(Bound::into_ptr)
     }
 }

@@ -20,6 +20,8 @@ mod builtin;
 #[cfg(feature = "module")]
 mod call;
 #[cfg(feature = "module")]
+mod callable;
+#[cfg(feature = "module")]
 mod class;
 #[cfg(feature = "module")]
 mod construct;
@@ -29,6 +31,8 @@ mod coroutine;
 mod dealloc;
 #[cfg(all(feature = "module", not(Py_3_14)))]
 mod dict;
+#[cfg(feature = "module")]
+mod entry;
 #[cfg(feature = "module")]
 mod function;
 #[cfg(feature = "module")]
@@ -66,6 +70,7 @@ pub(crate) use self::{
         call, call_in_context, call_method, call_method_in_context, call_method_or_take_raised,
         call_with, compares_by_identity, same_or_equal,
     },
+    callable::{Callable, install_call},
     class::{
         attribute_of, is_unshared, member_of, method_of, never_changes, own_methods, references,
         track, untrack, version_of,

@@ -57,13 +57,15 @@ impl Future {
 
     /// Gives up every Python object, each dropped when none of them is held any more.
     fn forget_everything(&self, py: Python<'_>) {
-        let mut held = Vec::new();
-        if !self.holds_nothing(py) {
+        let held = (!self.holds_nothing(py)).then(|| {
+            let mut held = Vec::new();
             self.unload_into(py, &mut held);
-        }
+            held
+        });
         self.life.set(py, Life::Pending);
         self.log_traceback.set(py, false);
         self.blocking.set(py, false);
+        drop(held);
     }
 }
 

@@ -10,8 +10,8 @@ use pyo3::types::PyString;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::ready::Ready;
-use super::turn;
-use crate::ffi::{self, Collected, Enough, Field, Kept, SharedField, Spare, Visit};
+use super::{turn, uvloop};
+use crate::ffi::{self, Callable, Collected, Enough, Field, Kept, SharedField, Spare, Visit};
 use crate::future::Future;
 use crate::seat::Seat;
 use crate::task::Task;
@@ -28,6 +28,7 @@ pub(crate) struct Resume {
 
 /// Called when the module is made.
 pub(super) fn prepare(py: Python<'_>) {
+    ffi::install_call::<Resume>(py);
     ffi::install_keeping::<Resume>(py);
     ffi::install_traverse::<Resume>(py);
 }
@@ -41,8 +42,8 @@ impl Resume {
         event_loop: &Bound<'py, PyAny>,
     ) -> PyResult<Result<Bound<'py, Self>, Ready>> {
         let py = event_loop.py();
-        let run_once = ffi::member_of(event_loop.get_type_ptr(), intern!(py, "_run_once"));
-        if run_once.is_some() {
+        let run_once = || ffi::member_of(event_loop.get_type_ptr(), intern!(py, "_run_once"));
+        if !uvloop::is_known(event_loop)? && run_once().is_some() {
             return Ok(Err(ready));
         }
         let held = match ready {
@@ -94,19 +95,10 @@ impl Kept for Resume {
 
 #[pymethods]
 impl Resume {
-    fn __call__<'py>(slf: &Bound<'py, Self>) -> PyResult<()> {
-        let py = slf.py();
-        let Some(task) = slf.get().task.bound(py) else { return Ok(()) };
-        let event_loop = Task::ready_loop(&task)?;
-        let (resume, before) = (slf.get(), slf.get().before.get(py));
-        let first = |seat: &mut Seat<'_, 'py>| {
-            match resume.awaited.bound(py) {
-                Some(awaited) => Task::wakeup(&task, &awaited, seat)?,
-                None => Task::step(&task, seat)?,
-            }
-            Ok(true)
-        };
-        turn::run(&event_loop, &task, before, first, || resume.awaited.clear(py))
+    // Here for the class to have objects that can be called; `ffi::install_call` puts what is run in its
+    // place, for all but who asks for it by name.
+    fn __call__(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::run(slf)
     }
 
     fn __getattr__<'py>(
@@ -131,6 +123,27 @@ impl Resume {
     fn __clear__(&self, py: Python<'_>) {
         drop(self.take_out(py));
     }
+}
+
+impl Callable for Resume {
+    fn run(this: &Bound<'_, Self>) -> PyResult<()> {
+        run(this)
+    }
+}
+
+fn run<'py>(this: &Bound<'py, Resume>) -> PyResult<()> {
+    let (py, resume) = (this.py(), this.get());
+    let Some(task) = resume.task.bound(py) else { return Ok(()) };
+    let event_loop = Task::ready_loop(&task)?;
+    let first = |seat: &mut Seat<'_, 'py>| {
+        match resume.awaited.bound(py) {
+            Some(awaited) => Task::wakeup(&task, &awaited, seat)?,
+            None => Task::step(&task, seat)?,
+        }
+        Ok(true)
+    };
+    let before = resume.before.get(py);
+    turn::run(&event_loop, &task, before, first, || resume.awaited.clear(py))
 }
 
 impl Collected for Resume {

@@ -9,7 +9,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::ready::Ready;
 use super::{CallSoon, turn, uvloop};
 use crate::ffi::{
-    self, Collected, Enough, Field, Kept, LeftContext, SharedField, Spare, Visit, fault,
+    self, Callable, Collected, Enough, Field, Kept, LeftContext, SharedField, Spare, Visit, fault,
 };
 
 /// What uvloop calls for several pieces of work. Whoever looks at it sees the function of the first.
@@ -26,6 +26,7 @@ pub(crate) struct Several {
 
 /// Called when the module is made.
 pub(super) fn prepare(py: Python<'_>) {
+    ffi::install_call::<Several>(py);
     ffi::install_keeping::<Several>(py);
     ffi::install_traverse::<Several>(py);
 }
@@ -101,18 +102,10 @@ impl Kept for Several {
 
 #[pymethods]
 impl Several {
+    // Here for the class to have objects that can be called; `ffi::install_call` puts what is run in its
+    // place, for all but who asks for it by name.
     fn __call__(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let py = slf.py();
-        let several = slf.get();
-        let (Some(event_loop), Some(context)) =
-            (several.event_loop.bound(py), several.context.bound(py))
-        else {
-            return Ok(());
-        };
-        // What a task leaves behind is dropped in no context of a task.
-        let left = LeftContext::leave(context)?;
-        let outcome = turn::run_several(&event_loop, slf, &several.work);
-        outcome.and(left.enter_again())
+        Self::run(slf)
     }
 
     fn __getattr__<'py>(
@@ -136,6 +129,21 @@ impl Several {
 
     fn __clear__(&self, py: Python<'_>) {
         drop(self.take_out(py));
+    }
+}
+
+impl Callable for Several {
+    fn run(this: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, several) = (this.py(), this.get());
+        let (Some(event_loop), Some(context)) =
+            (several.event_loop.bound(py), several.context.bound(py))
+        else {
+            return Ok(());
+        };
+        // What a task leaves behind is dropped in no context of a task.
+        let left = LeftContext::leave(context)?;
+        let outcome = turn::run_several(&event_loop, this, &several.work);
+        outcome.and(left.enter_again())
     }
 }
 

@@ -99,7 +99,6 @@ pub(super) fn run<'py>(
     first: impl FnOnce(&mut Seat<'_, 'py>) -> PyResult<bool>,
     let_go: impl FnOnce(),
 ) -> PyResult<()> {
-    let context = task.get().ready_context(task.py())?;
     let mut seat = Seat::new(event_loop)?;
     let Some(turn) = Turn::begin(event_loop)? else {
         let outcome = first(&mut seat).map(drop);
@@ -110,6 +109,7 @@ pub(super) fn run<'py>(
             return Ok(());
         }
         // It is not the current one if somebody else than the loop has called this.
+        let context = task.get().ready_context(task.py())?;
         let Ok(left) = LeftContext::leave(context) else { return Ok(()) };
         seat.clear()?;
         let_go();
@@ -156,9 +156,13 @@ impl Turns {
         turn
     }
 
-    fn end(&mut self, turn: &Rc<Begun>) {
-        if let Some(index) = self.begun.iter().rposition(|begun| Rc::ptr_eq(begun, turn)) {
-            self.begun.remove(index);
+    /// Ends a turn; answers with what it was noted by.
+    fn end(&mut self, turn: &Rc<Begun>) -> Option<Rc<Begun>> {
+        let index = self.begun.iter().rposition(|begun| Rc::ptr_eq(begun, turn))?;
+        if index + 1 == self.begun.len() {
+            self.begun.pop()
+        } else {
+            Some(self.begun.remove(index))
         }
     }
 }
@@ -309,6 +313,10 @@ impl<'a, 'py> Turn<'a, 'py> {
     fn deliver(&self, next: &Next<'_, 'py>) -> PyResult<()> {
         let (py, begun) = (self.event_loop.py(), &self.begun);
         if self.has_ended.replace(true) {
+            return Ok(());
+        }
+        if !begun.queue.is_some(py) && begun.ready.len(py) == 0 {
+            TURNS.with_borrow_mut(|turns| turns.spare = turns.end(begun));
             return Ok(());
         }
         begun.is_open.set(false);

@@ -95,15 +95,21 @@ pub(super) fn call_soon(py: Python<'_>) -> Option<&Bound<'_, PyAny>> {
 }
 
 /// What is known of this loop, if it is uvloop's.
+#[inline]
 fn known_as(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<&'static Loop>> {
+    let class = event_loop.get_type_ptr();
+    match LOOP.get() {
+        Some(Some(known)) => Ok(Some(known).filter(|known| known.class.is_class_of(event_loop))),
+        _ if STRANGER.has_address(event_loop.py(), class.cast()) => Ok(None),
+        _ => look_at(event_loop),
+    }
+}
+
+/// The same where no loop of uvloop's was seen yet.
+#[cold]
+fn look_at(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<&'static Loop>> {
     let is_of = |known: &&Loop| known.class.is_class_of(event_loop);
-    if let Some(Some(known)) = LOOP.get() {
-        return Ok(Some(known).filter(is_of));
-    }
     let class = event_loop.get_type();
-    if STRANGER.is(event_loop.py(), &class) {
-        return Ok(None);
-    }
     let known = known(event_loop.py())?.filter(is_of);
     if known.is_none() {
         STRANGER.put(class);

@@ -1,0 +1,49 @@
+//! The way from the interpreter into functions of ours that it calls without PyO3's macros.
+//!
+//! PyO3 counts how often a thread is attached; a `Py` that is dropped where it counts none is not
+//! dropped at once. What `Python::attach` costs beyond the count, asking the interpreter whether the
+//! thread is attached, is a good part of a call that comes from elsewhere than Rust. The functions that
+//! PyO3's macros put around each method only count, and turn panics into exceptions; they are public,
+//! but hidden. So this is the only file that names them.
+
+use std::marker::PhantomData;
+
+use pyo3::ffi;
+use pyo3::impl_::trampoline::{MethodDef, fastcall_cfunction_with_keywords as fastcall};
+use pyo3::prelude::*;
+
+/// What is run.
+pub(super) trait Entry {
+    /// Answers with an owned reference.
+    ///
+    /// # Safety
+    /// To be called by [`enter`] only, with what that was given.
+    unsafe fn run(
+        py: Python<'_>,
+        receiver: *mut ffi::PyObject,
+        arguments: *const *mut ffi::PyObject,
+        count: ffi::Py_ssize_t,
+        names: *mut ffi::PyObject,
+    ) -> PyResult<*mut ffi::PyObject>;
+}
+
+struct Defined<E>(PhantomData<E>);
+
+impl<E: Entry> MethodDef<fastcall::Func> for Defined<E> {
+    const METH: fastcall::Func = E::run;
+}
+
+/// Runs it, and answers as the interpreter takes it: with an owned reference, or NULL and an exception
+/// set, which a panic is made into.
+///
+/// # Safety
+/// Attached; all that is given is as `E` takes it.
+pub(super) unsafe extern "C" fn enter<E: Entry>(
+    receiver: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the caller vouches for everything.
+    unsafe { fastcall::<Defined<E>>(receiver, arguments, count, names) }
+}
