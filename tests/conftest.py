@@ -10,6 +10,11 @@ import os
 import sys
 
 import pytest
+import stopped_clock
+
+if os.environ.get("AIOXIDE_TESTS_STOP_CLOCK") == "1":
+    stopped_clock.replace()  # before aioxide is imported
+
 from support import (
     IMPLEMENTATIONS,
     LOOP_KINDS,

@@ -10,9 +10,24 @@ import random
 from fractions import Fraction
 
 import pytest
+import stopped_clock
 from support import BuiltinFuture, run_passes
 from support.tasks import assert_like_builtin_on
 from test_loops_turns import run_main
+
+
+@pytest.fixture(autouse=True)
+def clock_goes_on():
+    yield
+    stopped_clock.go_on()
+
+
+def stop_clock(loop, source):
+    """Has the loop take for the time what `source()` returns."""
+    if stopped_clock.is_in_place():
+        stopped_clock.stop(source)
+    else:
+        loop.time = source
 
 
 def test_the_time_of_the_loop_is_asked_for(impl):
@@ -20,7 +35,7 @@ def test_the_time_of_the_loop_is_asked_for(impl):
 
     def scenario(impl, loop, recorder):
         log, now = [], 0.0
-        loop.time = lambda: now
+        stop_clock(loop, lambda: now)
 
         async def main():
             nonlocal now
@@ -44,7 +59,7 @@ def test_times_are_any_numbers(impl, number, moment):
 
     def scenario(impl, loop, recorder):
         log, now = [], 0
-        loop.time = lambda: moment(now)
+        stop_clock(loop, lambda: moment(now))
 
         async def main():
             nonlocal now
@@ -83,7 +98,7 @@ def test_timers_of_the_same_time_keep_their_order(impl):
     def scenario(impl, loop, recorder):
         log, now = [], 0.0
         choose = random.Random(20261127)
-        loop.time = lambda: now
+        stop_clock(loop, lambda: now)
 
         async def main():
             nonlocal now

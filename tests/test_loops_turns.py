@@ -9,12 +9,12 @@ import contextlib
 import contextvars
 import functools
 import socket
-import sys
 import threading
 import weakref
 
 import pytest
 from support import BuiltinFuture, BuiltinTask, implementation, run_passes
+from support.alone import alone, passes_of
 from support.tasks import assert_like_builtin_on, ending, supervised_loop
 
 variable = contextvars.ContextVar("variable", default="unset")
@@ -69,32 +69,6 @@ MIXTURES = ("tasks", "futures", "crossed", "futures of one")
 # Passes
 
 
-@contextlib.contextmanager
-def passes_of(loop):
-    """Gives a list that has the number of passes in the end."""
-    counted = []
-    if not isinstance(loop, asyncio.BaseEventLoop):
-        from test_loops_uvloop_passes import looks
-
-        before = looks(loop)
-        yield counted
-        counted.append(looks(loop) - before)
-        return
-    calls = []
-    run_once = asyncio.BaseEventLoop._run_once.__code__
-
-    def profile(frame, event, _):
-        if event == "call" and frame.f_code is run_once:
-            calls.append(1)
-
-    sys.setprofile(profile)
-    try:
-        yield counted
-    finally:
-        sys.setprofile(None)
-        counted.append(len(calls))
-
-
 def passes_to_play(impl, kind, mixture, prepare=lambda loop: None):
     """How many passes the loop makes for 100 rounds of both players."""
     with supervised_loop(impl, kind) as (loop, _):
@@ -112,12 +86,14 @@ def passes_to_play(impl, kind, mixture, prepare=lambda loop: None):
         return loop.run_until_complete(impl.Task(main(), loop=loop))
 
 
+@alone
 @pytest.mark.parametrize(("mixture", "most"), [("tasks", 30), ("futures", 120), ("crossed", 120)])
 def test_passes_are_left_out_where_half_is_built_in(kind, mixture, most):
     assert passes_to_play(implementation("builtin"), kind, mixture) >= 200
     assert passes_to_play(implementation("rust"), kind, mixture) <= most
 
 
+@alone
 @pytest.mark.parametrize(("mixture", "most"), [("tasks", 30), ("futures", 120), ("crossed", 120)])
 def test_a_timer_of_later_needs_no_pass(kind, mixture, most):
     def with_a_timer(loop):

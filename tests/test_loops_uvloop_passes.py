@@ -6,32 +6,22 @@ classes and on ours.
 
 import asyncio
 import collections
-import ctypes
 import gc
 import os
 import threading
 
 import pytest
 from support import implementation, run_passes
+from support.alone import alone, looks
 from support.tasks import assert_like_builtin_on, ending, supervised_loop
 
 pytest.importorskip("uvloop")
-
-from uvloop.loop import libuv_get_loop_t_ptr
 
 
 @pytest.fixture
 def like_builtin(impl):
     """Runs `scenario(impl, loop, recorder)` on uvloop; asserts that it gives what it should."""
     return lambda scenario: assert_like_builtin_on("uvloop", scenario, impl)
-
-
-def looks(loop):
-    """How often the loop has looked at its files: `loop_count` of libuv's `uv_metrics_t`."""
-    address = ctypes.pythonapi.PyCapsule_GetPointer
-    address.restype, address.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    internal = ctypes.c_uint64.from_address(address(libuv_get_loop_t_ptr(loop), None) + 40).value
-    return ctypes.c_uint64.from_address(internal + 8).value
 
 
 def queue(loop):
@@ -83,6 +73,7 @@ def run_main(impl, loop, main):
     return ending(task)
 
 
+@alone
 def test_looks_at_nothing_are_left_out():
     assert looks_during(implementation("builtin")) == 200
     assert looks_during(implementation("rust")) in range(1, 10)
@@ -113,6 +104,7 @@ def with_a_file_and_a_timer(loop):
     return lambda: [undo() for undo in undoings]
 
 
+@alone
 @pytest.mark.parametrize("count", [1, 4])
 def test_timers_of_later_need_no_look(count):
     assert looks_during(implementation("rust"), with_timers(count)) in range(1, 10)

@@ -40,8 +40,6 @@ mod interpreter;
 #[cfg(feature = "module")]
 mod iterate;
 #[cfg(feature = "module")]
-mod libuv;
-#[cfg(feature = "module")]
 mod method;
 #[cfg(feature = "module")]
 mod offer;
@@ -53,6 +51,8 @@ mod queue;
 mod spare;
 #[cfg(feature = "module")]
 mod unwind;
+#[cfg(feature = "module")]
+mod uvloop;
 
 pub(crate) use context::{EnteredContext, copy_context, copy_current_context};
 pub(crate) use error::panicked;
@@ -90,14 +90,15 @@ pub(crate) use self::{
     function::{Body, Function, has_own_attributes, implementation_of},
     interpreter::is_main_interpreter,
     iterate::{Advance, Iterate, install_awaiting, stop_iteration},
-    libuv::{KnownLibuv, LibuvLoop},
     method::{Given, Method, Quick, Reply},
     offer::{Offer, capsule, table_of},
     own_attribute::{Own, OwnAttribute, OwnAttributes},
     queue::{Deque, DequeClass},
     spare::{Kept, Spare, install_keeping, renew, renew_kept},
     table::{Kind, use_own},
+    thread::is_only_thread,
     traverse::{Collected, Enough, Traverse, Visit, install_traverse},
+    uvloop::{Told, UvloopMemory, is_laid_out_as_known},
 };
 
 #[cfg(all(feature = "module", not(Py_3_14)))]

@@ -11,6 +11,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use super::class::attribute_of;
 use super::field::Field;
 
 /// What an object has of its own by some name.
@@ -60,6 +61,11 @@ impl OwnAttribute {
     pub(crate) fn of(&self, object: &Bound<'_, PyAny>) -> Own {
         OwnAttributes::of(object).get(self)
     }
+
+    /// The same, looked up where that is needed.
+    pub(crate) fn value<'py>(&self, object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        OwnAttributes::of(object).value(self)
+    }
 }
 
 /// What an object has of its own at this moment.
@@ -93,6 +99,18 @@ impl<'a, 'py> OwnAttributes<'a, 'py> {
         // SAFETY: attached; the array has a place for each key that the class shares.
         let value = unsafe { *values.add(index) };
         if value.is_null() { Own::Nothing } else { Own::Value(value) }
+    }
+
+    /// The same, looked up where that is needed. Must be called before any other code has run.
+    #[inline]
+    pub(crate) fn value(&self, attribute: &OwnAttribute) -> Option<Bound<'py, PyAny>> {
+        let py = self.object.py();
+        match self.get(attribute) {
+            // SAFETY: attached; the object holds the value, and nothing has run since it was found there.
+            Own::Value(value) => Some(unsafe { Bound::from_borrowed_ptr(py, value) }),
+            Own::Nothing => None,
+            Own::Unknown => attribute_of(self.object, attribute.name(py)),
+        }
     }
 }
 

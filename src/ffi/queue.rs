@@ -74,16 +74,6 @@ impl DequeClass {
     pub(crate) fn cast<'py>(&'static self, object: Bound<'py, PyAny>) -> Option<Deque<'py>> {
         (object.get_type_ptr() == self.class).then_some(Deque { deque: object, class: self })
     }
-
-    /// The queue at an address.
-    ///
-    /// # Safety
-    /// It is the address of a deque that is alive, as `Deque::address` gave it.
-    pub(crate) unsafe fn at<'py>(&'static self, py: Python<'py>, address: usize) -> Deque<'py> {
-        // SAFETY: the caller vouches for the object.
-        let deque = unsafe { Bound::from_borrowed_ptr(py, address as *mut ffi::PyObject) };
-        Deque { deque, class: self }
-    }
 }
 
 /// The C function of a method that takes one argument, or none.

@@ -7,6 +7,8 @@
 use std::cell::Cell;
 
 use pyo3::ffi;
+#[cfg(feature = "module")]
+use pyo3::prelude::*;
 
 /// What a thread holds of the interpreter while it is not attached.
 #[derive(Clone, Copy)]
@@ -25,6 +27,18 @@ enum Keeping {
 
 thread_local! {
     static KEEPING: Cell<Keeping> = const { Cell::new(Keeping::No) };
+}
+
+/// Whether no other thread has to do with this interpreter, running or waiting.
+#[cfg(feature = "module")]
+pub(crate) fn is_only_thread(_py: Python<'_>) -> bool {
+    // SAFETY: attached, so this thread has a state, which is in the list of its interpreter. Threads that
+    // come are put in front of the list, and only the link behind this one's own state is read.
+    unsafe {
+        let own = ffi::PyThreadState_Get();
+        let first = ffi::PyInterpreterState_ThreadHead(ffi::PyThreadState_GetInterpreter(own));
+        first == own && ffi::PyThreadState_Next(own).is_null()
+    }
 }
 
 /// This thread will call [`end_thread`] before it ends.

@@ -23,7 +23,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::MOST_PASSES;
 use super::pass::{self, Pass};
 use super::ready::{Ready, Work};
-use super::stock::{self, QueueEnd, Watched};
+use super::stock::{self, QueueEnd};
 use crate::asyncio::asyncio;
 use crate::ffi::{
     self, Collected, Deque, Enough, Field, SharedField, Visit, fault, install_traverse,
@@ -206,7 +206,6 @@ impl Batch {
         task: Option<&Bound<'py, Task>>,
     ) -> PyResult<()> {
         let event_loop = seat.event_loop();
-        let mut watched = None;
         for passes_left in (0..MOST_PASSES).rev() {
             let is_first = passes_left == MOST_PASSES - 1;
             let Some(queue) = stock::ready_queue(event_loop) else {
@@ -219,7 +218,7 @@ impl Batch {
             if is_over || passes_left == 0 {
                 break;
             }
-            let Some(first) = Self::take_next(event_loop, &queue, next, &mut watched)? else {
+            let Some(first) = Self::take_next(event_loop, &queue, next)? else {
                 break;
             };
             let before = std::mem::replace(batch, first);
@@ -236,17 +235,14 @@ impl Batch {
         event_loop: &Bound<'py, PyAny>,
         queue: &Deque<'py>,
         serial: u64,
-        watched: &mut Option<Watched<'py>>,
     ) -> PyResult<Option<Bound<'py, Self>>> {
-        if serial == 0 || queue.len() != 1 {
-            return Ok(None);
-        }
-        if watched.is_none() {
-            *watched = Watched::by(event_loop)?;
-        }
-        let Some(watched) = watched else { return Ok(None) };
-        // Python code may have run for the time.
-        if !watched.is_nothing()? || queue.len() != 1 || stock::is_in_debug_mode(event_loop) {
+        if serial == 0
+            || queue.len() != 1
+            || pass::is_in_one(event_loop) // somebody waits further up for this loop to come back
+            || !stock::has_queue(event_loop, queue)
+            || stock::is_in_debug_mode(event_loop)
+            || !stock::has_nothing_else(event_loop)?
+        {
             return Ok(None);
         }
         let is_it = |batch: &Bound<'_, Self>| batch.get().serial.get(batch.py()) == serial;
@@ -277,6 +273,9 @@ impl Batch {
             let debug = !is_known && stock::is_in_debug_mode(event_loop);
             let timed = (debug && several).then(|| Self::begin(event_loop)).transpose()?;
             let Some((ready, left)) = batch.next(py) else { break };
+            if several && left == 0 {
+                queue.pop_left()?;
+            }
             let outcome = if let Some(handle) = timed {
                 let outcome = Self::run_timed(seat, &handle, ready);
                 if outcome.is_err() {
@@ -298,10 +297,11 @@ impl Batch {
                 }
             };
             is_known = seat.is_untouched();
-            // Somebody else may have run, or dropped, what was left.
-            let in_front = several && is_in_front();
+            // Somebody else may have run, or dropped, what was left, or have given the loop another queue.
+            let in_front =
+                left > 0 && is_in_front() && (is_known || stock::has_queue(event_loop, queue));
             let is_over = task.is_some_and(Task::is_done);
-            if in_front && (left == 0 || is_over || outcome.is_err()) {
+            if in_front && (is_over || outcome.is_err()) {
                 let put_back = ffi::catch_panic(|| {
                     queue.pop_left()?;
                     batch.put_back_one_by_one(event_loop, queue)

@@ -6,7 +6,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
-use crate::ffi::{self, Field, Own, OwnAttribute};
+use crate::ffi::{self, Field, Own, OwnAttribute, OwnAttributes};
 
 /// A class, and some of its methods as they were at first.
 pub(super) struct KnownClass {
@@ -82,5 +82,24 @@ impl KnownClass {
                 Ok(found.is(&method.first))
             }
         }
+    }
+
+    /// The same for several methods.
+    pub(super) fn has_methods(
+        &self,
+        object: &Bound<'_, PyAny>,
+        places: &[usize],
+    ) -> PyResult<bool> {
+        let own = OwnAttributes::of(object);
+        let is_hidden = |place: &usize| !matches!(own.get(&self.methods[*place].own), Own::Nothing);
+        if self.is_unchanged(object.py()) && !places.iter().any(is_hidden) {
+            return Ok(true);
+        }
+        for place in places {
+            if !self.has_method(object, *place)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }

@@ -44,12 +44,14 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
 }
 
 /// Has the loop run this soon: in the order in which things became ready, never at once. Answers
-/// whether it went straight into the queue of a stock loop that is out of debug mode.
+/// whether it went straight into the queue of a stock loop that is out of debug mode, and in a pass of
+/// that queue.
 pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, work: impl Work) -> PyResult<bool> {
     if let Some(end) = stock::queue_to_append_to(event_loop)?
         && work.has_plain_context(event_loop.py())
     {
-        return batch::push(end, event_loop, work).map(|()| true);
+        let is_in_pass = end.begun.is_some();
+        return batch::push(end, event_loop, work).map(|()| is_in_pass);
     }
     soon_elsewhere(event_loop, work).map(|()| false)
 }

@@ -14,10 +14,13 @@ use super::{pass, timers};
 use crate::ffi::{self, Deque, DequeClass, Own, OwnAttribute, OwnAttributes};
 
 /// What is gone around on a loop.
-const METHODS: [&str; 4] = ["call_soon", "_call_soon", "_run_once", "get_debug"];
+const METHODS: [&str; 6] =
+    ["call_soon", "_call_soon", "_run_once", "get_debug", "time", "_process_events"];
 const CALL_SOON: usize = 0;
 const RUN_ONCE: usize = 2;
 const GET_DEBUG: usize = 3;
+const TIME: usize = 4;
+const PROCESS_EVENTS: usize = 5;
 
 /// What is gone around where tasks are made; loops that are told about theirs are still known.
 const MAKERS: [&str; 3] = ["create_task", "get_task_factory", "is_running"];
@@ -27,6 +30,9 @@ const IS_RUNNING: usize = 2;
 /// What is gone around on a selector.
 const SELECT: usize = 0;
 
+/// What is read of a timer.
+const OF_TIMERS: [&str; 3] = ["_when", "_cancelled", "_scheduled"];
+
 /// Where a loop has its debug mode, and nothing else.
 const DEBUG: &str = "_debug";
 
@@ -34,10 +40,24 @@ struct Stock {
     loops: Vec<KnownClass>,
     makers: Vec<KnownClass>,
     handle: KnownClass,
+    timer: KnownClass,
     selector: KnownClass,
     deque: DequeClass,
+    own: LoopAttributes,
+    /// Of a selector: what it watches.
+    files: OwnAttribute,
+}
+
+/// Attributes that a loop has of its own, or that would hide a method.
+struct LoopAttributes {
     call_soon: OwnAttribute,
+    closed: OwnAttribute,
     debug: OwnAttribute,
+    ready: OwnAttribute,
+    scheduled: OwnAttribute,
+    selector: OwnAttribute,
+    stopping: OwnAttribute,
+    thread_id: OwnAttribute,
 }
 
 static STOCK: OnceCell<Stock> = OnceCell::new();
@@ -63,32 +83,50 @@ impl Stock {
         Ok(Self {
             loops: known(&METHODS, &[DEBUG])?,
             makers: known(&MAKERS, &[])?,
-            handle: KnownClass::new(&find("asyncio.events", "Handle")?, &["_run"], &[])?,
+            handle: KnownClass::new(
+                &find("asyncio.events", "Handle")?,
+                &["_run", "__init__"],
+                &[],
+            )?,
+            timer: KnownClass::new(&find("asyncio.events", "TimerHandle")?, &OF_TIMERS, &[])?,
             selector: KnownClass::new(&find("selectors", "DefaultSelector")?, &["select"], &[])?,
             deque: DequeClass::look_up(py)?,
-            call_soon: OwnAttribute::new(intern!(py, "call_soon")),
-            debug: OwnAttribute::new(&PyString::intern(py, DEBUG)),
+            own: LoopAttributes::new(py),
+            files: OwnAttribute::new(intern!(py, "_fd_to_key")),
         })
     }
 
-    fn is_in_debug_mode(&self, event_loop: &Bound<'_, PyAny>) -> bool {
-        if self.class_of(event_loop).is_some()
-            && let Own::Value(debug) = self.debug.of(event_loop)
-        {
-            return debug != PyBool::new(event_loop.py(), false).as_ptr();
+    /// An attribute of a loop, which may be of any class.
+    fn value<'py>(
+        &self,
+        attribute: &OwnAttribute,
+        event_loop: &Bound<'py, PyAny>,
+    ) -> Option<Bound<'py, PyAny>> {
+        if self.loops.iter().any(|class| class.is_class_of(event_loop)) {
+            return attribute.value(event_loop);
         }
-        !is_false(event_loop, self.debug.name(event_loop.py()))
+        ffi::attribute_of(event_loop, attribute.name(event_loop.py()))
     }
 
-    /// Whether `call_soon()` of a loop is what it was at first, and the loop is not in debug mode.
-    fn works_as_ever(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let Some(class) = self.class_of(event_loop) else { return Ok(false) };
+    fn is_in_debug_mode(&self, event_loop: &Bound<'_, PyAny>) -> bool {
+        let debug = self.value(&self.own.debug, event_loop);
+        debug.is_none_or(|debug| !is_false(&debug) && debug.is_truthy().unwrap_or(true))
+    }
+
+    /// The queue of a loop, if `call_soon()` is what it was at first and the loop is not in debug mode.
+    fn queue_as_ever<'py>(
+        &self,
+        event_loop: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(class) = self.class_of(event_loop) else { return Ok(None) };
         let own = OwnAttributes::of(event_loop);
-        if let (Own::Nothing, Own::Value(debug)) = (own.get(&self.call_soon), own.get(&self.debug))
-        {
-            return Ok(debug == PyBool::new(event_loop.py(), false).as_ptr());
-        }
-        Ok(class.has_method(event_loop, CALL_SOON)? && !self.is_in_debug_mode(event_loop))
+        let is_as_ever = match (own.get(&self.own.call_soon), own.get(&self.own.debug)) {
+            (Own::Nothing, Own::Value(debug)) => {
+                debug == PyBool::new(event_loop.py(), false).as_ptr()
+            }
+            _ => class.has_method(event_loop, CALL_SOON)? && !self.is_in_debug_mode(event_loop),
+        };
+        Ok(if is_as_ever { own.value(&self.own.ready) } else { None })
     }
 
     /// The class of a loop, if it is a stock one and works as it did.
@@ -103,9 +141,23 @@ fn stock() -> &'static Stock {
     STOCK.get().expect("filled when the module is made")
 }
 
-fn is_false(event_loop: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> bool {
-    let value = ffi::attribute_of(event_loop, name);
-    value.is_some_and(|value| value.is(PyBool::new(value.py(), false)))
+impl LoopAttributes {
+    fn new(py: Python<'_>) -> Self {
+        Self {
+            call_soon: OwnAttribute::new(intern!(py, "call_soon")),
+            closed: OwnAttribute::new(intern!(py, "_closed")),
+            debug: OwnAttribute::new(&PyString::intern(py, DEBUG)),
+            ready: OwnAttribute::new(intern!(py, "_ready")),
+            scheduled: OwnAttribute::new(intern!(py, "_scheduled")),
+            selector: OwnAttribute::new(intern!(py, "_selector")),
+            stopping: OwnAttribute::new(intern!(py, "_stopping")),
+            thread_id: OwnAttribute::new(intern!(py, "_thread_id")),
+        }
+    }
+}
+
+fn is_false(object: &Bound<'_, PyAny>) -> bool {
+    object.is(PyBool::new(object.py(), false))
 }
 
 /// Whether a stock loop is in debug mode.
@@ -120,16 +172,18 @@ pub(super) fn as_queue(object: Bound<'_, PyAny>) -> Option<Deque<'_>> {
 
 /// What is ready on a stock loop; None if somebody has given it another kind of queue.
 pub(super) fn ready_queue<'py>(event_loop: &Bound<'py, PyAny>) -> Option<Deque<'py>> {
-    as_queue(ffi::attribute_of(event_loop, intern!(event_loop.py(), "_ready"))?)
+    as_queue(stock().value(&stock().own.ready, event_loop)?)
 }
 
-/// The queue at an address.
-///
-/// # Safety
-/// It is the address of a queue that is alive, as `Deque::address` gave it.
-pub(super) unsafe fn queue_at(py: Python<'_>, address: usize) -> Deque<'_> {
-    // SAFETY: the caller vouches for the address.
-    unsafe { stock().deque.at(py, address) }
+/// Whether this is the queue of a stock loop still: somebody may have given it another one.
+pub(super) fn has_queue(event_loop: &Bound<'_, PyAny>, queue: &Deque<'_>) -> bool {
+    let ready = stock().value(&stock().own.ready, event_loop);
+    ready.is_some_and(|ready| ready.is(queue.as_any()))
+}
+
+/// Whether a timer is asyncio's own, as it was at first.
+pub(super) fn is_usual_timer(timer: &Bound<'_, PyAny>) -> bool {
+    stock().timer.is_class_of(timer) && stock().timer.is_unchanged(timer.py())
 }
 
 /// The end of a stock loop's queue.
@@ -146,17 +200,17 @@ pub(super) struct QueueEnd<'py> {
 pub(super) fn queue_to_append_to<'py>(
     event_loop: &Bound<'py, PyAny>,
 ) -> PyResult<Option<QueueEnd<'py>>> {
-    if !stock().works_as_ever(event_loop)? {
+    let Some(queue) = stock().queue_as_ever(event_loop)?.and_then(as_queue) else {
         return Ok(None);
+    };
+    // A loop that is running cannot be closed.
+    let in_use = pass::queue_in_use(event_loop).filter(|used| used.queue == queue.address());
+    if let Some(used) = in_use {
+        return Ok(Some(QueueEnd { queue, begun: Some(used.begun) }));
     }
-    // A loop that is running cannot be closed, and has the queue that it had when it began to.
-    if let Some((queue, begun)) = pass::queue_in_use(event_loop) {
-        return Ok(Some(QueueEnd { queue, begun: Some(begun) }));
-    }
-    if !is_false(event_loop, intern!(event_loop.py(), "_closed")) {
-        return Ok(None);
-    }
-    Ok(ready_queue(event_loop).map(|queue| QueueEnd { queue, begun: None }))
+    let closed = stock().own.closed.value(event_loop);
+    let is_open = closed.is_some_and(|closed| is_false(&closed));
+    Ok(is_open.then_some(QueueEnd { queue, begun: None }))
 }
 
 /// Whether `create_task(coroutine)` of a loop without a task factory would do nothing but call the
@@ -174,7 +228,7 @@ pub(crate) fn only_calls_class(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> 
 
 /// Whether a thread is in the loop's `run_forever()`.
 pub(super) fn is_in_a_thread(event_loop: &Bound<'_, PyAny>) -> bool {
-    let thread = ffi::attribute_of(event_loop, intern!(event_loop.py(), "_thread_id"));
+    let thread = stock().value(&stock().own.thread_id, event_loop);
     thread.is_some_and(|thread| !thread.is_none())
 }
 
@@ -203,49 +257,39 @@ pub(super) fn debug_of(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<bool>> 
     Ok(is_off.then_some(false))
 }
 
-/// What keeps a stock loop from coming back at once for what is ready: timers and files.
-pub(super) struct Watched<'py> {
-    event_loop: Bound<'py, PyAny>,
-    timers: Bound<'py, PyList>,
-    files: Bound<'py, PyDict>,
-}
-
-impl<'py> Watched<'py> {
-    /// None where that cannot be known.
-    pub(super) fn by(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Self>> {
-        let py = event_loop.py();
-        let stock = stock();
-        let attribute = |name| ffi::attribute_of(event_loop, name);
-        let Some(class) = stock.class_of(event_loop) else { return Ok(None) };
-        let Some(selector) = attribute(intern!(py, "_selector")) else { return Ok(None) };
-        // Somebody runs the entries by hand: none of the loop's passes are left out then.
-        if !is_in_a_thread(event_loop) {
-            return Ok(None);
-        }
-        if !class.has_method(event_loop, RUN_ONCE)?
-            || !stock.selector.is_class_of(&selector)
-            || !stock.selector.is_unchanged(py)
-            || !stock.selector.has_method(&selector, SELECT)?
-        {
-            return Ok(None);
-        }
-        let timers = attribute(intern!(py, "_scheduled")).map(Bound::cast_into_exact);
-        let files = ffi::attribute_of(&selector, intern!(py, "_fd_to_key"));
-        let files = files.map(Bound::cast_into_exact);
-        let (Some(Ok(timers)), Some(Ok(files))) = (timers, files) else { return Ok(None) };
-        Ok(Some(Self { event_loop: event_loop.clone(), timers, files }))
+/// Whether a stock loop would come back at once for what is ready, and for nothing else: no timer is due,
+/// it watches no file but its own pipe, and it has not been told to stop. False also where that cannot
+/// be known, and where somebody would see that a pass of the loop is left out.
+pub(super) fn has_nothing_else(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let stock = stock();
+    let Some(class) = stock.class_of(event_loop) else { return Ok(false) };
+    if !class.has_methods(event_loop, &[RUN_ONCE, TIME, PROCESS_EVENTS])? {
+        return Ok(false);
     }
-
-    /// Whether the loop would come back at once and for nothing else: no timer is due, it watches no file
-    /// but its own pipe, and it has not been told to stop.
-    ///
-    /// # Errors
-    /// What is raised while the loop is asked for the time, which may be an interrupt of the program.
-    pub(super) fn is_nothing(&self) -> PyResult<bool> {
-        let stopping = intern!(self.event_loop.py(), "_stopping");
-        Ok(timers::are_of_later(&self.event_loop, &self.timers)?
-            && self.files.len() == 1
-            && stock().class_of(&self.event_loop).is_some()
-            && is_false(&self.event_loop, stopping))
+    let own = OwnAttributes::of(event_loop);
+    // Somebody runs the entries by hand: none of the loop's passes are left out then.
+    let thread = own.value(&stock.own.thread_id);
+    let stopping = own.value(&stock.own.stopping);
+    if thread.is_none_or(|thread| thread.is_none())
+        || !stopping.is_some_and(|stopping| is_false(&stopping))
+    {
+        return Ok(false);
     }
+    // Other threads wait for the moments at which a loop lets go of the interpreter, in each pass.
+    if !ffi::is_only_thread(event_loop.py()) {
+        return Ok(false);
+    }
+    let (Some(selector), Some(timers)) =
+        (own.value(&stock.own.selector), own.value(&stock.own.scheduled))
+    else {
+        return Ok(false);
+    };
+    if !stock.selector.is_class_of(&selector) || !stock.selector.has_method(&selector, SELECT)? {
+        return Ok(false);
+    }
+    let files = stock.files.value(&selector).map(Bound::cast_into_exact::<PyDict>);
+    let (Ok(timers), Some(Ok(files))) = (timers.cast_into_exact::<PyList>(), files) else {
+        return Ok(false);
+    };
+    Ok(files.len() == 1 && timers::are_of_later(event_loop, &timers)?)
 }

@@ -1,37 +1,57 @@
-//! The timers of a stock loop, as a pass of the loop would find them.
+//! The timers of a stock loop, as a pass of the loop would find them, and its clock.
+//!
+//! No Python code is run here: a signal that came in meanwhile would be handled where the program never
+//! is, and whatever its handler raised would leave the loop from there.
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyList};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList};
 
+use super::stock;
 use crate::asyncio::asyncio;
 use crate::ffi;
+
+/// Of more, one cannot be taken out of the heap without comparing others, which asyncio has in Python.
+const MOST_TO_DROP: usize = 2;
 
 /// Where there are more, the loop may sort out those that were cancelled at any place
 /// (`_MIN_SCHEDULED_TIMER_HANDLES` in CPython's `asyncio/base_events.py`).
 const MOST: usize = 100;
 
 /// Whether a pass of the loop would find no timer that is due; `heap` is where the loop has them. Those
-/// in front that were cancelled are dropped here, as such a pass does it.
-///
-/// # Errors
-/// What the clock of the loop raises, or a timer that is none, where the pass would run into the same; or
-/// an interrupt of the program.
+/// in front that were cancelled are dropped here, as such a pass does it. False where that takes Python
+/// code, or where somebody has put another clock in the place of the interpreter's.
 pub(super) fn are_of_later(
     event_loop: &Bound<'_, PyAny>,
     heap: &Bound<'_, PyList>,
 ) -> PyResult<bool> {
-    let py = event_loop.py();
+    if !has_usual_clock(event_loop.py())? {
+        return Ok(false);
+    }
     while let Some(first) = first_of(heap)? {
-        if heap.len() > MOST {
+        if heap.len() > MOST || !stock::is_usual_timer(&first) {
             return Ok(false);
         }
-        if !first.getattr(intern!(py, "_cancelled"))?.is_truthy()? {
+        if !first.getattr(intern!(heap.py(), "_cancelled"))?.is_truthy()? {
             return is_of_later(event_loop, &first);
+        }
+        if heap.len() > MOST_TO_DROP {
+            return Ok(false);
         }
         drop_first(event_loop, heap)?;
     }
     Ok(true)
+}
+
+/// Whether `time()` of a stock loop would ask the interpreter's clock.
+fn has_usual_clock(py: Python<'_>) -> PyResult<bool> {
+    let asyncio = asyncio(py);
+    let has = |names: &Bound<'_, PyDict>, name, object: &Bound<'_, PyAny>| {
+        names.get_item(name).map(|found| found.is_some_and(|found| found.is(object)))
+    };
+    let time = asyncio.time.bind(py);
+    Ok(has(asyncio.base_events.bind(py), intern!(py, "time"), time.as_any())?
+        && has(&time.dict(), intern!(py, "monotonic"), asyncio.monotonic.bind(py))?)
 }
 
 fn first_of<'py>(heap: &Bound<'py, PyList>) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -46,10 +66,16 @@ fn drop_first(event_loop: &Bound<'_, PyAny>, heap: &Bound<'_, PyList>) -> PyResu
     timer.setattr(intern!(py, "_scheduled"), PyBool::new(py, false))
 }
 
-/// As the pass compares them: the time of a timer, and that of the loop, may be any numbers.
 fn is_of_later(event_loop: &Bound<'_, PyAny>, timer: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = event_loop.py();
-    let now = ffi::call_method(intern!(py, "time"), &[event_loop])?;
-    let end = now.add(event_loop.getattr(intern!(py, "_clock_resolution"))?)?;
-    timer.getattr(intern!(py, "_when"))?.ge(end)
+    let due = timer.getattr(intern!(py, "_when"))?;
+    let resolution = event_loop.getattr(intern!(py, "_clock_resolution"))?;
+    let is_number = |object: &Bound<'_, PyAny>| {
+        object.is_exact_instance_of::<PyFloat>() || object.is_exact_instance_of::<PyInt>()
+    };
+    if !is_number(&due) || !is_number(&resolution) {
+        return Ok(false);
+    }
+    let now = ffi::call(asyncio(py).monotonic.bind(py), &[])?;
+    due.ge(now.add(resolution)?)
 }

@@ -7,7 +7,7 @@
 //! and nothing is watched, it is run in the same turn: some looks at files and timers that there are
 //! not are left out, as on the stock loops (`batch.rs`).
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -19,7 +19,7 @@ use pyo3::types::PyDict;
 use super::ready::{self, Ready, Work};
 use super::several::Several;
 use super::{CallSoon, MOST_PASSES, give, give_callback, stock, uvloop};
-use crate::ffi::{self, Deque, Field, LeftContext, LibuvLoop, SharedField};
+use crate::ffi::{self, Deque, Field, LeftContext, SharedField};
 use crate::seat::Seat;
 use crate::task::Task;
 
@@ -59,8 +59,6 @@ struct Begun {
 struct Turn<'a, 'py> {
     event_loop: &'a Bound<'py, PyAny>,
     begun: Rc<Begun>,
-    /// What the loop watches, once that was asked.
-    libuv: OnceCell<Option<LibuvLoop<'a, 'py>>>,
     has_ended: Cell<bool>,
 }
 
@@ -246,7 +244,7 @@ impl<'a, 'py> Turn<'a, 'py> {
             return Ok(None);
         }
         let begun = TURNS.with_borrow_mut(|turns| turns.begin(event_loop));
-        Ok(Some(Self { event_loop, begun, libuv: OnceCell::new(), has_ended: Cell::new(false) }))
+        Ok(Some(Self { event_loop, begun, has_ended: Cell::new(false) }))
     }
 
     /// Whether the loop would do nothing but come back for what has become ready.
@@ -255,11 +253,8 @@ impl<'a, 'py> Turn<'a, 'py> {
         if self.begun.added(py) == 0 {
             return Ok(false);
         }
-        let libuv = self.libuv.get_or_init(|| uvloop::libuv_of(self.event_loop));
-        let watches_nothing =
-            |libuv: &LibuvLoop<'_, '_>| uvloop::has_nothing_to_watch(self.event_loop, libuv);
         Ok(self.begun.queue_length(py)? == 0
-            && libuv.as_ref().is_some_and(watches_nothing)
+            && uvloop::has_nothing_to_watch(self.event_loop)?
             && TURNS.with_borrow(|turns| turns.begun.len()) == 1
             && uvloop::only_appends(self.event_loop)?)
     }

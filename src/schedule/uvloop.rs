@@ -1,21 +1,20 @@
-//! uvloop's loop, as far as it is what it was, and its queue.
+//! uvloop's loop, as far as it is what it was, its queue, and what it watches.
 //!
-//! Its methods are in C and cannot be changed, but a subclass or an object may hide them. Its queue is
-//! in no attribute; it is among what the loop shows to the garbage collector, and known by its last
-//! entry: the handle that `call_soon()` has just given back.
+//! Its methods are in C and cannot be changed, but a subclass or an object may hide them. What it keeps to
+//! itself is read from its memory (`ffi/uvloop.rs`), once a loop of its class was compared with what it
+//! tells; where that does not fit, its loops are like those of strangers.
 
-use std::cell::RefCell;
 use std::ffi::c_uint;
 
 use once_cell::sync::OnceCell;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PySet, PyType, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyList, PyType};
 
 use super::known::KnownClass;
 use super::stock;
 use crate::asyncio::asyncio;
-use crate::ffi::{self, Deque, KnownLibuv, LibuvLoop, SharedField};
+use crate::ffi::{self, Deque, SharedField, Told, UvloopMemory};
 
 /// The class, once it was seen; None if it is not what is known here.
 static LOOP: OnceCell<Option<Loop>> = OnceCell::new();
@@ -31,8 +30,8 @@ struct Loop {
     time: Py<PyAny>,
     /// `uvloop.loop.libuv_get_loop_t_ptr`, if it is of a libuv that is known here.
     get_libuv: Option<Py<PyAny>>,
-    /// `uvloop.loop.TimerHandle`
-    timer_class: Option<Py<PyAny>>,
+    /// Whether its memory is as it is known here, once one was looked at.
+    is_laid_out_as_known: OnceCell<bool>,
 }
 
 /// What is gone around on a loop.
@@ -40,33 +39,11 @@ const METHODS: [&str; 2] = ["call_soon", "get_debug"];
 const CALL_SOON: usize = 0;
 const GET_DEBUG: usize = 1;
 
-/// What uvloop's loop watches when there is nothing to be watched: whether it is idle, its writes, and
-/// its calls from other threads.
-const OWN_HANDLES: c_uint = 3;
-
 /// So many timers are looked at to see if they are due; of more, some probably is.
 const MOST_TIMERS: c_uint = 4;
 
-/// How often the timers of a loop are searched for: it may be something else that it watches.
-const MOST_SEARCHES: u8 = 16;
-
-/// The versions of libuv with a loop as `LibuvLoop` knows it: 1.x.
+/// The versions of libuv with a loop as it is known here: 1.x.
 const KNOWN_LIBUV: u32 = 1;
-
-thread_local! {
-    /// The loop that was asked about last.
-    static NOTED: RefCell<Option<Noted>> = const { RefCell::new(None) };
-}
-
-/// What was found out about a loop, which is not kept alive by that.
-struct Noted {
-    event_loop: Py<PyWeakrefReference>,
-    queue: Option<Py<PyWeakrefReference>>,
-    libuv: Option<KnownLibuv>,
-    /// The set of its timers, once it was found, and how often it may be searched for until then.
-    timers: Option<Py<PyWeakrefReference>>,
-    searches: u8,
-}
 
 /// Whether `call_soon()` of this loop would do nothing but put a handle at the end of the queue: the
 /// loop is uvloop's, nobody has changed that method, and it is not in debug mode.
@@ -135,29 +112,55 @@ fn imported<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
 
 impl Loop {
     fn new(class: &Bound<'_, PyType>) -> PyResult<Self> {
+        let py = class.py();
         let method = |name| class.getattr(name).map(Bound::unbind);
-        let call_soon = method(intern!(class.py(), "call_soon"))?;
-        let get_debug = method(intern!(class.py(), "get_debug"))?;
-        let time = method(intern!(class.py(), "time"))?;
-        let get_libuv = get_libuv(class)?.map(Bound::unbind);
-        let timer_class = imported(class.py(), "uvloop.loop")?.getattr_opt("TimerHandle")?;
-        let timer_class = timer_class.map(Bound::unbind);
-        let class = KnownClass::new(class, &METHODS, &[])?;
-        Ok(Self { class, call_soon, get_debug, time, get_libuv, timer_class })
+        Ok(Self {
+            call_soon: method(intern!(py, "call_soon"))?,
+            get_debug: method(intern!(py, "get_debug"))?,
+            time: method(intern!(py, "time"))?,
+            get_libuv: get_libuv(class)?.map(Bound::unbind),
+            is_laid_out_as_known: OnceCell::new(),
+            class: KnownClass::new(class, &METHODS, &[])?,
+        })
+    }
+
+    /// The memory of a loop of this class.
+    fn memory<'a, 'py>(&self, event_loop: &'a Bound<'py, PyAny>) -> Option<UvloopMemory<'a, 'py>> {
+        let is_known = self.is_laid_out_as_known.get().is_some_and(|known| *known);
+        // SAFETY: the loop is of this class, for one of which that was true.
+        is_known.then(|| unsafe { UvloopMemory::of(event_loop) })
     }
 
     /// Whether a loop of this class is in debug mode, whatever hides that method of uvloop.
     fn is_in_debug_mode(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
-        ffi::call(self.get_debug.bind(event_loop.py()), &[event_loop])?.is_truthy()
+        match self.memory(event_loop) {
+            Some(memory) => Ok(memory.is_in_debug_mode()),
+            None => ffi::call(self.get_debug.bind(event_loop.py()), &[event_loop])?.is_truthy(),
+        }
     }
 
-    /// Where the loop of libuv is that a loop of this class has.
-    fn libuv_of(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<Option<KnownLibuv>> {
-        let Some(get_libuv) = &self.get_libuv else { return Ok(None) };
-        let capsule = ffi::call(get_libuv.bind(event_loop.py()), &[event_loop])?;
-        // SAFETY: the function is uvloop's own (`get_libuv`), was given a loop of exactly uvloop's class,
-        // and libuv is of a version that has such a loop; uvloop frees it with the loop.
-        unsafe { KnownLibuv::new(event_loop, &capsule) }
+    /// Compares the memory of a loop of this class with what it tells. Its queue ends with this handle.
+    fn compare(&self, event_loop: &Bound<'_, PyAny>, handle: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let py = event_loop.py();
+        let Some(get_libuv) = &self.get_libuv else { return Ok(false) };
+        let referents = ffi::call(asyncio(py).get_referents.bind(py), &[event_loop])?;
+        let referents = referents.cast_into::<PyList>()?;
+        let ends_with_it = |queue: &Deque<'_>| queue.ends_with(handle);
+        let queue = referents.iter().filter_map(stock::as_queue).find(ends_with_it);
+        let Some(queue) = queue else { return Ok(false) };
+        let tells = |name| event_loop.call_method0(name)?.is_truthy();
+        Ok(ffi::is_laid_out_as_known(
+            event_loop,
+            &Told {
+                libuv: &ffi::call(get_libuv.bind(py), &[event_loop])?,
+                slow_callback_duration: &event_loop.getattr("slow_callback_duration")?,
+                is_closed: tells("is_closed")?,
+                is_in_debug_mode: ffi::call(self.get_debug.bind(py), &[event_loop])?.is_truthy()?,
+                is_running: tells("is_running")?,
+                queue: queue.as_any(),
+                referents: &referents,
+            },
+        ))
     }
 }
 
@@ -175,49 +178,42 @@ fn get_libuv<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAn
 }
 
 /// Whether the loop is one of uvloop's, which works as is known here.
+#[inline]
 pub(super) fn is_known(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     known_as(event_loop).map(|known| known.is_some())
 }
 
-/// The queue of a loop that was noted.
+/// The queue of a loop, if it is uvloop's and in memory as it is known.
 pub(super) fn queue_of<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Deque<'py>>> {
-    if known_as(event_loop)?.is_none() {
-        return Ok(None);
-    }
-    Ok(NOTED.with_borrow(|noted| {
-        let noted = noted.as_ref().filter(|noted| noted.is_about(event_loop))?;
-        let queue = noted.queue.as_ref()?.bind(event_loop.py()).upgrade()?;
-        stock::as_queue(queue)
-    }))
-}
-
-/// The loop of libuv that a loop has that was noted.
-pub(super) fn libuv_of<'a, 'py>(event_loop: &'a Bound<'py, PyAny>) -> Option<LibuvLoop<'a, 'py>> {
-    NOTED.with_borrow(|noted| noted.as_ref()?.libuv.as_ref()?.of(event_loop))
+    let memory = known_as(event_loop)?.and_then(|known| known.memory(event_loop));
+    Ok(memory.map(UvloopMemory::queue).and_then(stock::as_queue))
 }
 
 /// Whether uvloop would come back at once for what is ready, and for nothing else: it is running, no timer
-/// is due, it watches no file and waits for no thread or process, and it has not been told to stop.
-pub(super) fn has_nothing_to_watch(
-    event_loop: &Bound<'_, PyAny>,
-    libuv: &LibuvLoop<'_, '_>,
-) -> bool {
-    match libuv.only_handles().and_then(|active| active.checked_sub(OWN_HANDLES)) {
-        Some(0) => true,
-        Some(others @ ..=MOST_TIMERS) => {
-            are_timers_of_later(event_loop, others as usize).unwrap_or_default()
-        }
-        _ => false,
+/// is due, it watches no file and waits for no thread or process, and it has not been told to stop. Nor
+/// does a thread wait for the moments at which it lets go of the interpreter.
+pub(super) fn has_nothing_to_watch(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let Some(known) = known_as(event_loop)? else { return Ok(false) };
+    let Some(memory) = known.memory(event_loop) else { return Ok(false) };
+    if !ffi::is_only_thread(event_loop.py()) {
+        return Ok(false);
+    }
+    match memory.watched() {
+        Some(0) => Ok(true),
+        Some(others @ ..=MOST_TIMERS) => are_timers_of_later(event_loop, known, memory, others),
+        _ => Ok(false),
     }
 }
 
 /// Whether so many handles are all those of timers, none of which is due.
-fn are_timers_of_later(event_loop: &Bound<'_, PyAny>, handles: usize) -> PyResult<bool> {
-    let Some(known) = known_as(event_loop)? else { return Ok(false) };
-    let Some(timers) = timers_of(event_loop, known)?.filter(|timers| timers.len() == handles)
-    else {
-        return Ok(false);
-    };
+fn are_timers_of_later(
+    event_loop: &Bound<'_, PyAny>,
+    known: &Loop,
+    memory: UvloopMemory<'_, '_>,
+    handles: c_uint,
+) -> PyResult<bool> {
+    let has_so_many = |timers: &Bound<'_, _>| PySetMethods::len(timers) == handles as usize;
+    let Some(timers) = memory.timers().filter(has_so_many) else { return Ok(false) };
     let py = event_loop.py();
     let now = milliseconds(&ffi::call(known.time.bind(py), &[event_loop])?)?;
     for timer in &timers {
@@ -233,72 +229,16 @@ fn milliseconds(seconds: &Bound<'_, PyAny>) -> PyResult<f64> {
     Ok((seconds.extract::<f64>()? * 1000.0).round())
 }
 
-/// The set in which a loop has its timers. It is in no attribute, either, and known by what is in it.
-fn timers_of<'py>(
-    event_loop: &Bound<'py, PyAny>,
-    known: &Loop,
-) -> PyResult<Option<Bound<'py, PySet>>> {
-    let py = event_loop.py();
-    let noted = NOTED.with_borrow_mut(|noted| {
-        let noted = noted.as_mut().filter(|noted| noted.is_about(event_loop))?;
-        let timers = noted.timers.as_ref().map(|timers| timers.bind(py).upgrade());
-        if timers.is_none() {
-            noted.searches = noted.searches.checked_sub(1)?;
-        }
-        Some(timers)
-    });
-    match noted {
-        None => Ok(None),
-        Some(Some(timers)) => Ok(timers.and_then(|timers| timers.cast_into_exact().ok())),
-        Some(None) => find_timers(event_loop, known),
-    }
-}
-
-fn find_timers<'py>(
-    event_loop: &Bound<'py, PyAny>,
-    known: &Loop,
-) -> PyResult<Option<Bound<'py, PySet>>> {
-    let Some(class) = &known.timer_class else { return Ok(None) };
-    let is_timer = |object: Bound<'_, PyAny>| object.get_type().is(class);
-    let has_timers = |set: &Bound<'_, PySet>| set.iter().next().is_some_and(is_timer);
-    let shown = shown_by(event_loop)?;
-    let mut sets = shown.iter().filter_map(|shown| shown.cast_into_exact().ok());
-    let Some(timers) = sets.find(has_timers) else { return Ok(None) };
-    let reference = PyWeakrefReference::new(timers.as_any())?.unbind();
-    NOTED.with_borrow_mut(|noted| {
-        if let Some(noted) = noted.as_mut() {
-            noted.timers = Some(reference);
-        }
-    });
-    Ok(Some(timers))
-}
-
-/// Finds out about a loop of uvloop's that was not noted yet: its queue ends with this handle, which its
-/// `call_soon()` has just answered with.
+/// Looks at a loop if it is the first of uvloop's. Its queue ends with this handle, which its `call_soon()`
+/// has just answered with.
 pub(super) fn note(event_loop: &Bound<'_, PyAny>, handle: &Bound<'_, PyAny>) -> PyResult<()> {
-    let Some(known) = known_as(event_loop)? else { return Ok(()) };
-    let is_noted = |noted: &Option<Noted>| noted.as_ref().is_some_and(|it| it.is_about(event_loop));
-    if NOTED.with_borrow(is_noted) {
-        return Ok(());
+    if let Some(known) = known_as(event_loop)?
+        && known.is_laid_out_as_known.get().is_none()
+    {
+        let is_as_known = known.compare(event_loop, handle)?;
+        let _ = known.is_laid_out_as_known.set(is_as_known);
     }
-    let reference = |object: &Bound<'_, PyAny>| PyWeakrefReference::new(object).map(Bound::unbind);
-    let queue = queue_ending_with(event_loop, handle)?;
-    let noted = Noted {
-        event_loop: reference(event_loop)?,
-        queue: queue.map(|queue| reference(queue.as_any())).transpose()?,
-        libuv: known.libuv_of(event_loop)?,
-        timers: None,
-        searches: MOST_SEARCHES,
-    };
-    drop(NOTED.replace(Some(noted)));
     Ok(())
-}
-
-impl Noted {
-    fn is_about(&self, event_loop: &Bound<'_, PyAny>) -> bool {
-        let noted = self.event_loop.bind(event_loop.py()).upgrade();
-        noted.is_some_and(|noted| noted.is(event_loop))
-    }
 }
 
 /// Whether the class has its methods from one that is written in C and never changes.
@@ -314,21 +254,4 @@ fn is_plain(class: &Bound<'_, PyType>) -> bool {
             && same(intern!(class.py(), "get_debug"))
             && same(intern!(class.py(), "time"))
     })
-}
-
-/// The queue of the loop, which has this handle at its end.
-fn queue_ending_with<'py>(
-    event_loop: &Bound<'py, PyAny>,
-    handle: &Bound<'py, PyAny>,
-) -> PyResult<Option<Deque<'py>>> {
-    let shown = shown_by(event_loop)?;
-    let ends_with_it = |queue: &Deque<'py>| queue.ends_with(handle);
-    Ok(shown.iter().filter_map(stock::as_queue).find(ends_with_it))
-}
-
-/// What the loop shows to the garbage collector.
-fn shown_by<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
-    let py = event_loop.py();
-    let shown = ffi::call(asyncio(py).get_referents.bind(py), &[event_loop])?;
-    Ok(shown.cast_into::<PyList>()?)
 }

@@ -1,6 +1,5 @@
 //! What a stock loop has called by a handle of its own, and the batches that are ready after it.
 
-use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
 use super::batch::Batch;
@@ -37,10 +36,8 @@ pub(super) fn run<'py>(
     }
     // It is not the current one if somebody else than the loop has called this.
     let Ok(left) = LeftContext::leave(context) else { return Ok(()) };
-    let outcome = match Batch::take_next(event_loop, queue, next, &mut None) {
+    let outcome = match Batch::take_next(event_loop, queue, next) {
         Ok(Some(batch)) => Batch::run(&batch, Some(task)),
-        // The loop will run into the same, and be left by it.
-        Err(error) if error.is_instance_of::<PyException>(event_loop.py()) => Ok(()),
         outcome => outcome.map(drop),
     };
     outcome.and(left.enter_again())

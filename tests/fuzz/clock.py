@@ -4,6 +4,8 @@ import asyncio
 import importlib
 import selectors
 
+import stopped_clock
+
 # What the library does by itself between two things that a program sees takes fewer passes.
 _QUIET_PASSES = 12
 
@@ -88,8 +90,11 @@ class StockLoop:
     def __init__(self, events):
         self._clock = clock = _Clock()
         self.loop = clock.loop = self.loop_class(self.make_selector(clock))
-        # Set on the object: the class stays the exact one, which implementations may look for.
-        self.loop.time = lambda: clock.now
+        # The class stays the exact one, which implementations may look for.
+        if stopped_clock.is_in_place():
+            stopped_clock.stop(lambda: clock.now)
+        else:
+            self.loop.time = lambda: clock.now
 
     def run(self):
         """Runs the loop until nothing is left to do or something stops it; False for the latter."""
@@ -100,7 +105,10 @@ class StockLoop:
     def close(self):
         self.loop.close()
         # Ends the cycles: nothing of a run is left to the garbage collection.
-        del self.loop.time
+        if stopped_clock.is_in_place():
+            stopped_clock.go_on()
+        else:
+            del self.loop.time
         self._clock.loop = None
 
 
