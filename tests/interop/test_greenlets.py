@@ -1,6 +1,7 @@
 """Greenlets: the stack of a step is left in the middle of it, and entered again later."""
 
 import asyncio
+import collections
 import contextlib
 import contextvars
 
@@ -138,6 +139,48 @@ def test_a_loop_in_a_greenlet_is_left_from_a_step(impl):
         seen, log = program()
     assert seen == ["left", "unset", "left", "unset", [1, 2]]
     assert log == [("left", 1, "back"), (1, True), ("left", 2, "back"), (2, True)]
+
+
+def test_loops_in_greenlets_end_in_any_order(impl):
+    """The one that was left in the middle of a step ends before the one that ran meanwhile."""
+
+    def program():
+        first, second = asyncio.SelectorEventLoop(), asyncio.SelectorEventLoop()
+        main = greenlet.getcurrent()
+
+        async def leaving():
+            await asyncio.sleep(0)
+            with elsewhere(first):
+                main.switch()
+            return "first"
+
+        async def returning():
+            await asyncio.sleep(0)
+            with elsewhere(second):
+                ended = runner.switch()
+            return ended, runner.dead
+
+        async def later():
+            await asyncio.sleep(0)
+            return "later"
+
+        runner = greenlet.greenlet(lambda: first.run_until_complete(leaving()))
+        runner.switch()
+        log = [second.run_until_complete(returning())]
+        first._ready = collections.deque()
+        log.append(first.run_until_complete(later()))
+        first.close()
+        coroutine = later()
+        try:
+            asyncio.Task(coroutine, loop=first)
+        except RuntimeError as error:
+            log.append(str(error))
+        coroutine.close()
+        second.close()
+        return log
+
+    with impl.in_force():
+        assert program() == [("first", True), "later", "Event loop is closed"]
 
 
 def test_cancellation_unwinds_a_greenlet(impl):
