@@ -88,6 +88,7 @@ pub mod _core {
             return Err(PyImportError::new_err("aioxide does not support sub-interpreters"));
         }
         crate::asyncio::look_up(py)?;
+        crate::seat::prepare(py)?;
         crate::schedule::prepare(py)?;
         crate::task::prepare(py)?;
         crate::combinators::prepare(py)?;

@@ -1,13 +1,13 @@
 //! Which task is the current one of its loop.
 //!
 //! asyncio knows that itself, and is told through the functions that its documentation names for
-//! third-party tasks ("Extending", "Task lifetime support"): so built-in and Rust tasks see each other
-//! in one loop.
+//! third-party tasks ("Extending", "Task lifetime support"), or where those write to: so built-in and Rust
+//! tasks see each other in one loop.
 
 use pyo3::prelude::*;
 
 use crate::asyncio::asyncio;
-use crate::ffi;
+use crate::ffi::{self, Entry};
 use crate::task::Task;
 
 /// The place of the current task, for tasks that are run one after the other.
@@ -17,53 +17,48 @@ use crate::task::Task;
 /// may run.
 pub(crate) struct Seat<'a, 'py> {
     event_loop: &'a Bound<'py, PyAny>,
-    #[cfg(not(Py_3_14))]
-    entry: ffi::Entry<'a, 'py>,
+    /// Where asyncio has the task; None if that is not known.
+    entry: Option<Entry<'a, 'py>>,
     /// Who is noted.
     task: Option<Bound<'py, Task>>,
-    /// The version of asyncio's dict with that task in it.
-    #[cfg(not(Py_3_14))]
-    version: u64,
+    /// What the entry was like when that task was noted.
+    mark: u64,
     /// Whether no code but ours has run since the loop was seen out of debug mode.
     untouched: bool,
 }
 
 impl<'a, 'py> Seat<'a, 'py> {
     pub(crate) fn new(event_loop: &'a Bound<'py, PyAny>) -> PyResult<Self> {
-        Ok(Self {
-            event_loop,
-            #[cfg(not(Py_3_14))]
-            entry: entry(event_loop)?,
-            task: None,
-            #[cfg(not(Py_3_14))]
-            version: 0,
-            untouched: false,
-        })
+        let entry = entry(event_loop)?;
+        Ok(Self { event_loop, entry, task: None, mark: 0, untouched: false })
+    }
+
+    /// How many references a seat, and asyncio for it, have to a task that has left.
+    pub(crate) fn references() -> isize {
+        if Entry::is_known() { 2 } else { 0 }
     }
 
     pub(crate) fn event_loop(&self) -> &'a Bound<'py, PyAny> {
         self.event_loop
     }
 
-    /// Makes the task the current one. Up to 3.13 that is an entry in a dict which can be made here; the
-    /// function of asyncio is called for its error when somebody else is in the way.
+    /// Makes the task the current one; the function of asyncio is called for its error when somebody else is
+    /// in the way, and where its entry is not known.
     ///
     /// # Errors
     /// `RuntimeError` when another task of the loop is running.
     pub(crate) fn take(&mut self, task: &Bound<'py, Task>) -> PyResult<()> {
-        #[cfg(not(Py_3_14))]
-        if self.task.is_some() || self.entry.address()?.is_none() {
-            self.entry.set(task)?;
-            self.version = self.entry.version();
+        if let Some(entry) = &self.entry
+            && (self.task.is_some() || entry.is_free()?)
+        {
+            entry.set(task)?;
+            self.mark = entry.mark();
             self.task = Some(task.clone());
             return Ok(());
         }
         let py = task.py();
         asyncio(py).enter_task.call(py, &[self.event_loop, task])?;
-        #[cfg(not(Py_3_14))]
-        {
-            self.version = self.entry.version();
-        }
+        self.mark = self.entry.as_ref().map_or(0, Entry::mark);
         self.task = Some(task.clone());
         Ok(())
     }
@@ -73,11 +68,7 @@ impl<'a, 'py> Seat<'a, 'py> {
     /// # Errors
     /// `RuntimeError` when another task is the current one by now.
     pub(crate) fn leave(&mut self) -> PyResult<()> {
-        #[cfg(not(Py_3_14))]
-        if self.is_noted()? {
-            return Ok(());
-        }
-        self.clear()
+        if self.noted()?.is_some() { Ok(()) } else { self.clear() }
     }
 
     /// The same after a step whose last act found the loop out of debug mode.
@@ -99,10 +90,10 @@ impl<'a, 'py> Seat<'a, 'py> {
 
     /// Makes sure that nobody is noted who is not running.
     pub(crate) fn clear(&mut self) -> PyResult<()> {
-        #[cfg(not(Py_3_14))]
-        if self.is_noted()? {
+        if let Some(entry) = self.noted()? {
+            entry.delete()?;
             self.task = None;
-            return self.entry.delete();
+            return Ok(());
         }
         let Some(task) = self.task.take() else { return Ok(()) };
         let py = task.py();
@@ -117,10 +108,10 @@ impl<'a, 'py> Seat<'a, 'py> {
         }
     }
 
-    #[cfg(not(Py_3_14))]
-    fn is_noted(&self) -> PyResult<bool> {
-        let Some(task) = &self.task else { return Ok(false) };
-        Ok(self.entry.version() == self.version || self.entry.address()? == Some(task.as_ptr()))
+    /// The entry, if the task that is noted is in there.
+    fn noted(&self) -> PyResult<Option<&Entry<'a, 'py>>> {
+        let (Some(task), Some(entry)) = (&self.task, &self.entry) else { return Ok(None) };
+        Ok(entry.still_has(task, self.mark)?.then_some(entry))
     }
 }
 
@@ -133,10 +124,48 @@ impl Drop for Seat<'_, '_> {
     }
 }
 
-/// The entry of the loop in the dict that asyncio has for its current tasks.
+/// Looks for where asyncio has the current task of a thread, as no loop was running in this one. Called when
+/// the module is made.
+#[cfg(Py_3_14)]
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    let asyncio = asyncio(py);
+    let set_running_loop = py.import("_asyncio")?.getattr("_set_running_loop")?;
+    let running = ffi::call(asyncio.find_running_loop.bind(py), &[])?;
+    let none = py.None().into_bound(py);
+    let is_running = !running.is_none();
+    let task =
+        is_running.then(|| asyncio.swap_current_task.call(py, &[&running, &none])).transpose()?;
+    set_running_loop.call1((&none,))?;
+    let writers = ffi::Writers {
+        set_running_loop: &set_running_loop,
+        enter_task: asyncio.enter_task.function(py),
+        leave_task: asyncio.leave_task.function(py),
+    };
+    let found = ffi::find_place(py, &writers);
+    set_running_loop.call1((&running,))?;
+    if let Some(task) = task {
+        asyncio.swap_current_task.call(py, &[&running, &task])?;
+    }
+    found
+}
+
+/// Up to 3.13 it is in a dict that can be had by name.
 #[cfg(not(Py_3_14))]
-fn entry<'a, 'py>(event_loop: &'a Bound<'py, PyAny>) -> PyResult<ffi::Entry<'a, 'py>> {
-    ffi::Entry::new(asyncio(event_loop.py()).current_tasks.bind(event_loop.py()), event_loop)
+#[allow(clippy::unnecessary_wraps)] // as the other one
+pub(crate) fn prepare(_py: Python<'_>) -> PyResult<()> {
+    Ok(())
+}
+
+/// Where asyncio has the current task of a loop: in a dict, or since 3.14 in the state of the thread.
+#[allow(clippy::unnecessary_wraps)] // up to 3.13 the hash of a loop may raise
+fn entry<'a, 'py>(event_loop: &'a Bound<'py, PyAny>) -> PyResult<Option<Entry<'a, 'py>>> {
+    #[cfg(Py_3_14)]
+    return Ok(Entry::new(event_loop));
+    #[cfg(not(Py_3_14))]
+    {
+        let py = event_loop.py();
+        Entry::new(asyncio(py).current_tasks.bind(py), event_loop).map(Some)
+    }
 }
 
 /// Makes `task` the current one of its loop and gives back the one that was, or None:
@@ -145,16 +174,13 @@ pub(crate) fn swap_current_task<'py>(
     event_loop: &Bound<'py, PyAny>,
     task: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = event_loop.py();
-    #[cfg(Py_3_14)]
-    return asyncio(py).swap_current_task.call(py, &[event_loop, task]);
-    #[cfg(not(Py_3_14))]
-    {
-        let entry = entry(event_loop)?;
-        let previous = entry.value()?.unwrap_or_else(|| py.None().into_bound(py));
-        entry.set(task)?;
-        Ok(previous)
-    }
+    let Some(entry) = entry(event_loop)?.filter(Entry::is_in_use) else {
+        return swap_by_asyncio(event_loop, task);
+    };
+    let previous =
+        entry.value()?.unwrap_or_else(|| event_loop.py().None().into_bound(event_loop.py()));
+    entry.set(task)?;
+    Ok(previous)
 }
 
 /// Makes `task` (or None) the current one of its loop again, whoever is it now.
@@ -162,20 +188,26 @@ pub(crate) fn restore_current_task<'py>(
     event_loop: &Bound<'py, PyAny>,
     task: &Bound<'py, PyAny>,
 ) -> PyResult<()> {
-    #[cfg(Py_3_14)]
-    return swap_current_task(event_loop, task).map(drop);
-    #[cfg(not(Py_3_14))]
-    {
-        let entry = entry(event_loop)?;
-        if !task.is_none() {
-            return entry.set(task);
-        }
-        // In 3.12 a `KeyError` if there is none, as in asyncio.
-        let must_be_there = cfg!(all(Py_3_12, not(Py_3_13)));
-        let is_there = |noted| noted != task.as_ptr();
-        if must_be_there || entry.address()?.is_some_and(is_there) {
-            entry.delete()?;
-        }
-        Ok(())
+    let Some(entry) = entry(event_loop)?.filter(Entry::is_in_use) else {
+        return swap_by_asyncio(event_loop, task).map(drop);
+    };
+    if !task.is_none() {
+        return entry.set(task);
     }
+    // In 3.12 a `KeyError` if there is none, as in asyncio.
+    let must_be_there = cfg!(all(Py_3_12, not(Py_3_13)));
+    if must_be_there || !entry.is_free()? {
+        entry.delete()?;
+    }
+    Ok(())
+}
+
+fn swap_by_asyncio<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    task: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    #[cfg(Py_3_14)]
+    return asyncio(event_loop.py()).swap_current_task.call(event_loop.py(), &[event_loop, task]);
+    #[cfg(not(Py_3_14))]
+    unreachable!("the dict is always known, as is its entry for {event_loop} and {task}")
 }

@@ -7,6 +7,7 @@ import asyncio
 import contextvars
 
 import pytest
+from support import implementation, run_child
 from support.tasks import assert_like_builtin_on, ending
 
 KINDS = ("asyncio", "uvloop", "rloop")
@@ -205,3 +206,30 @@ def test_a_step_that_takes_itself_away_is_reported(like_builtin, way):
         return outcome, log, [str(report["exception"]) for report in recorder.take()]
 
     like_builtin(scenario)
+
+
+def test_to_import_it_within_a_task():
+    """On 3.14 it looks there for where the interpreter has the current task."""
+    program = """
+        import asyncio
+
+        async def main():
+            own = asyncio.current_task()
+            import aioxide
+            assert asyncio.current_task() is own and asyncio.get_running_loop() is own.get_loop()
+            await asyncio.sleep(0)
+            assert asyncio.current_task() is own
+            aioxide.install()
+            inner = asyncio.create_task(current())
+            assert await inner is inner
+            assert asyncio.current_task() is own
+
+        async def current():
+            await asyncio.sleep(0)
+            return asyncio.current_task()
+
+        asyncio.run(main())
+        print("ended")
+    """
+    outcome = run_child(program, implementation("builtin"))
+    assert (outcome.status, outcome.stdout, outcome.stderr) == (0, "ended\n", "")

@@ -42,6 +42,11 @@ impl Builtin {
         Self { function: function.unbind(), implementation }
     }
 
+    #[cfg(Py_3_14)]
+    pub(crate) fn function<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.function.bind(py)
+    }
+
     pub(crate) fn call<'py>(
         &self,
         py: Python<'py>,

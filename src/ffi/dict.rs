@@ -40,15 +40,37 @@ impl<'a, 'py> Entry<'a, 'py> {
         }
     }
 
+    /// Whether such places are known.
+    pub(crate) fn is_known() -> bool {
+        true
+    }
+
+    /// Whether it decides who is the current task.
+    #[allow(clippy::unused_self)] // as the other `Entry`, in `running.rs`
+    pub(crate) fn is_in_use(&self) -> bool {
+        true
+    }
+
+    /// Whether there is no value.
+    pub(crate) fn is_free(&self) -> PyResult<bool> {
+        self.address().map(|address| address.is_none())
+    }
+
+    /// Whether this is the value: nothing has changed since the mark was made, or it has been put there
+    /// again.
+    pub(crate) fn still_has(&self, value: &Bound<'_, PyAny>, mark: u64) -> PyResult<bool> {
+        Ok(self.mark() == mark || self.address()? == Some(value.as_ptr()))
+    }
+
     /// A number that the dict gives up for ever with each change (PEP 509).
     #[allow(deprecated)] // it is kept up to date for as long as it is there: up to 3.13
-    pub(crate) fn version(&self) -> u64 {
+    pub(crate) fn mark(&self) -> u64 {
         // SAFETY: attached; a dict is such an object.
         unsafe { (*self.dict.as_ptr().cast::<ffi::PyDictObject>()).ma_version_tag }
     }
 
     /// The value, to be compared by address; None if there is none.
-    pub(crate) fn address(&self) -> PyResult<Option<*mut ffi::PyObject>> {
+    fn address(&self) -> PyResult<Option<*mut ffi::PyObject>> {
         // SAFETY: attached; the hash is that of the key; the answer is a borrowed reference, or NULL
         // with or without an exception set.
         let value =

@@ -57,7 +57,7 @@ pub(crate) fn install_awaiting<I: Iterate>(py: Python<'_>, awaited: &[*mut ffi::
     unsafe {
         for class in awaited {
             (*(**class).tp_as_async).am_await = Some(make::<I>);
-            (**class).tp_iter = Some(make::<I>);
+            (**class).tp_iter = Some(make_to_keep::<I>);
             ffi::PyType_Modified(*class);
         }
         (*iterator).tp_iternext = Some(next::<I>);
@@ -79,6 +79,32 @@ unsafe extern "C" fn make<I: Iterate>(awaited: *mut ffi::PyObject) -> *mut ffi::
         }
         let made = catch_panic(|| I::new(awaited));
         made.map_or_else(|error| raise(error), Bound::into_ptr)
+    }
+}
+
+/// As `make`, for whoever may keep it before it is advanced: `iter(future)`.
+unsafe extern "C" fn make_to_keep<I: Iterate>(awaited: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: as for `make`, whose answer is an iterator or NULL.
+    unsafe {
+        let made = make::<I>(awaited);
+        if !made.is_null() {
+            ensure_tracked(made);
+        }
+        made
+    }
+}
+
+/// Has the garbage collector see the iterator. Most of those that `await` makes come to their end at
+/// once, where a future is done: it would be in vain.
+///
+/// # Safety
+/// Attached; it is one of ours, which holds what it holds.
+unsafe fn ensure_tracked(iterator: *mut ffi::PyObject) {
+    // SAFETY: the caller vouches for the object.
+    unsafe {
+        if ffi::PyObject_GC_IsTracked(iterator) == 0 {
+            ffi::PyObject_GC_Track(iterator.cast());
+        }
     }
 }
 
@@ -130,7 +156,11 @@ unsafe fn advance<'py, I: Iterate>(iterator: *mut ffi::PyObject) -> Option<Advan
     unsafe {
         let py = Python::assume_attached();
         let iterator = Borrowed::from_ptr(py, iterator).cast_unchecked::<I>();
-        iterator.get().advance_plainly(py).or_else(|| advance_or_raise(&iterator))
+        let advanced = iterator.get().advance_plainly(py).or_else(|| advance_or_raise(&iterator));
+        if matches!(advanced, Some(Advance::Yielded(_))) {
+            ensure_tracked(iterator.as_ptr());
+        }
+        advanced
     }
 }
 

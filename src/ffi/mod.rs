@@ -47,6 +47,8 @@ mod offer;
 mod own_attribute;
 #[cfg(feature = "module")]
 mod queue;
+#[cfg(all(feature = "module", Py_3_14))]
+mod running;
 #[cfg(feature = "module")]
 mod spare;
 #[cfg(feature = "module")]
@@ -105,3 +107,5 @@ pub(crate) use self::{
 pub(crate) use dict::Entry;
 #[cfg(all(feature = "module", Py_3_12))]
 pub(crate) use function::code_and_first_free;
+#[cfg(all(feature = "module", Py_3_14))]
+pub(crate) use running::{Entry, Writers, find_place};

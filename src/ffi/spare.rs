@@ -11,6 +11,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 
+use super::class::track;
+
 unsafe extern "C" {
     /// PyO3 does not declare it.
     fn _Py_NewReference(object: *mut ffi::PyObject);
@@ -82,14 +84,17 @@ pub(crate) fn install_keeping<T: Kept>(py: Python<'_>) {
 /// An object of `T`, maybe one that was kept.
 pub(crate) fn renew<'py, T: Kept>(py: Python<'py>, held: T::Held<'py>) -> PyResult<Bound<'py, T>> {
     let object = match take_kept(py) {
-        Some(object) => object,
+        Some(object) => {
+            track(&object);
+            object
+        }
         None => Bound::new(py, T::empty())?,
     };
     object.get().fill(held);
     Ok(object)
 }
 
-/// An object of `T` that was kept, if there is one.
+/// An object of `T` that was kept, if there is one. The garbage collector does not see it yet.
 pub(crate) fn renew_kept<'py, T: Kept>(
     py: Python<'py>,
     held: T::Held<'py>,
@@ -104,7 +109,6 @@ fn take_kept<T: Kept>(py: Python<'_>) -> Option<Bound<'_, T>> {
     // SAFETY: attached; what was kept is an object of `T` that holds nothing.
     unsafe {
         _Py_NewReference(object);
-        ffi::PyObject_GC_Track(object.cast());
         Some(Bound::from_owned_ptr(py, object).cast_into_unchecked())
     }
 }

@@ -14,9 +14,6 @@ use crate::future::Future;
 use crate::seat::Seat;
 use crate::task::Task;
 
-/// How many references a seat, and asyncio for it, have to the task that has left.
-const HELD_BY_SEAT: isize = if cfg!(Py_3_14) { 0 } else { 2 };
-
 /// What is to be run, in the context that belongs to it.
 pub(crate) enum Ready {
     /// The next step of a task.
@@ -165,9 +162,9 @@ impl Ready {
     /// Whether a task or a future may go when this is dropped.
     fn is_last_to_hold(&self, py: Python<'_>) -> bool {
         match self {
-            Self::Step(task) => ffi::references(task.bind(py)) <= HELD_BY_SEAT + 1,
+            Self::Step(task) => ffi::references(task.bind(py)) <= Seat::references() + 1,
             Self::Wakeup(task, future) => {
-                ffi::references(task.bind(py)) <= HELD_BY_SEAT + 1
+                ffi::references(task.bind(py)) <= Seat::references() + 1
                     || ffi::is_unshared(future.bind(py))
             }
             Self::Call { .. } | Self::Native(..) => false, // they have cleared the seat
