@@ -30,10 +30,12 @@ pub(crate) struct Asyncio {
     pub(crate) modules: Py<PyAny>,
     pub(crate) get_referents: Py<PyAny>,
     pub(crate) heappop: Py<PyAny>,
-    /// `time.monotonic`, and where asyncio looks for it: the names of `asyncio.base_events` and of `time`.
+    /// `time.monotonic`, and where asyncio looks for it: the names of `asyncio.base_events`, the module `time`
+    /// and its names.
     pub(crate) monotonic: Py<PyAny>,
     pub(crate) base_events: Py<PyDict>,
     pub(crate) time: Py<PyModule>,
+    pub(crate) time_names: Py<PyDict>,
     pub(crate) getweakrefcount: Py<PyAny>,
     pub(crate) get_event_loop: Py<PyAny>,
     pub(crate) get_running_loop: Py<PyAny>,
@@ -159,6 +161,7 @@ impl Asyncio {
             monotonic: find("time", "monotonic")?,
             base_events: PyModule::import(py, "asyncio.base_events")?.dict().unbind(),
             time: PyModule::import(py, "time")?.unbind(),
+            time_names: PyModule::import(py, "time")?.dict().unbind(),
             getweakrefcount: find("_weakref", "getweakrefcount")?,
             get_event_loop: find("_asyncio", get_event_loop)?,
             get_running_loop: find("asyncio.events", "get_running_loop")?,

@@ -12,7 +12,7 @@ use pyo3::types::{PyString, PyType};
 
 use crate::asyncio::{asyncio, is_in_force};
 use crate::combinators::ensure;
-use crate::ffi::{self, Arguments, Given, Method, Quick, Reply, SharedField};
+use crate::ffi::{self, Given, Method, Quick, Reply, SharedField};
 use crate::future::{Future, given as unless_none};
 use crate::schedule;
 use crate::task::Task;
@@ -52,8 +52,7 @@ impl Quick for CreateFuture {
         {
             return ask(&FUTURE_IN_PYTHON, py);
         }
-        let arguments: Arguments<'_> = [Some(event_loop.clone()), None, None, None, None];
-        Ok(Reply::Answer(ffi::construct::<Future>(py, arguments)?.into_any()))
+        Ok(Reply::Answer(Future::new_on(event_loop)?.into_any()))
     }
 }
 
@@ -89,8 +88,8 @@ impl<const PACKAGE: usize> Quick for CreateTask<PACKAGE> {
         }
         // uvloop names the task when it is made: it has had a number by then.
         let (at_once, later) = if PACKAGE == UVLOOP { (None, name) } else { (name, None) };
-        let arguments = [Some(coroutine), Some(event_loop.clone()), at_once, context, None];
-        let task = ffi::construct::<Task>(py, arguments)?;
+        let mut arguments = [Some(coroutine), Some(event_loop.clone()), at_once, context, None];
+        let task = ffi::construct::<Task>(py, &mut arguments)?;
         if let Some(name) = later {
             task.call_method1(intern!(py, "set_name"), (name,))?;
         }

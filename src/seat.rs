@@ -49,9 +49,8 @@ impl<'a, 'py> Seat<'a, 'py> {
     /// `RuntimeError` when another task of the loop is running.
     pub(crate) fn take(&mut self, task: &Bound<'py, Task>) -> PyResult<()> {
         if let Some(entry) = &self.entry
-            && (self.task.is_some() || entry.is_free()?)
+            && self.is_written_to(entry, task)?
         {
-            entry.set(task)?;
             self.mark = entry.mark();
             self.task = Some(task.clone());
             return Ok(());
@@ -61,6 +60,15 @@ impl<'a, 'py> Seat<'a, 'py> {
         self.mark = self.entry.as_ref().map_or(0, Entry::mark);
         self.task = Some(task.clone());
         Ok(())
+    }
+
+    /// Writes the task there, unless somebody else than who is noted is.
+    fn is_written_to(&self, entry: &Entry<'a, 'py>, task: &Bound<'py, Task>) -> PyResult<bool> {
+        if self.task.is_none() {
+            return entry.set_if_free(task);
+        }
+        entry.set(task)?;
+        Ok(true)
     }
 
     /// The step of the task that has taken the seat is over, and went well.
@@ -109,6 +117,7 @@ impl<'a, 'py> Seat<'a, 'py> {
     }
 
     /// The entry, if the task that is noted is in there.
+    #[inline]
     fn noted(&self) -> PyResult<Option<&Entry<'a, 'py>>> {
         let (Some(task), Some(entry)) = (&self.task, &self.entry) else { return Ok(None) };
         Ok(entry.still_has(task, self.mark)?.then_some(entry))

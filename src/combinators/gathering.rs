@@ -244,8 +244,8 @@ impl Construct for GatheringFuture {
         }
     }
 
-    fn initialise<'py>(this: &Bound<'py, Self>, arguments: Arguments<'py>) -> PyResult<()> {
-        let [children, event_loop, ..] = arguments;
+    fn initialise<'py>(this: &Bound<'py, Self>, arguments: &mut Arguments<'py>) -> PyResult<()> {
+        let (children, event_loop) = (arguments[0].take(), arguments[1].take());
         let py = this.py();
         let keywords = event_loop.map(|event_loop| [("loop", event_loop)].into_py_dict(py));
         let keywords = keywords.transpose()?;

@@ -1,11 +1,11 @@
-//! What a class and an object have at the moment, read without running any of their code.
+//! What a class, an object and a dict have at the moment, read without running any of their code.
 
 use std::ptr;
 
 use pyo3::PyClass;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyType};
+use pyo3::types::{PyDict, PyString, PyType};
 
 use super::method::MethodDescriptor;
 
@@ -138,4 +138,19 @@ pub(crate) fn own_methods(base: &Bound<'_, PyType>, class: &Bound<'_, PyType>) -
     // SAFETY: attached; the class is ready.
     unsafe { ffi::PyType_Modified(class.as_type_ptr()) };
     Ok(())
+}
+
+/// A number that a dict gives up for ever with each change (PEP 509).
+#[cfg(not(Py_3_14))]
+#[allow(deprecated)] // it is kept up to date for as long as it is there: up to 3.13
+#[allow(clippy::unnecessary_wraps)] // as below
+pub(crate) fn version_of_dict(dict: &Bound<'_, PyDict>) -> Option<u64> {
+    // SAFETY: attached; a dict is such an object.
+    Some(unsafe { (*dict.as_ptr().cast::<ffi::PyDictObject>()).ma_version_tag })
+}
+
+/// Dicts have no such number any more.
+#[cfg(Py_3_14)]
+pub(crate) fn version_of_dict(_dict: &Bound<'_, PyDict>) -> Option<u64> {
+    None
 }

@@ -73,8 +73,9 @@ impl Signature {
         &self,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> Result<Arguments<'py>, Mismatch> {
-        self.assign(args.py(), args.iter(), kwargs.into_iter().flatten())
+        into: &mut Arguments<'py>,
+    ) -> Result<(), Mismatch> {
+        self.assign(args.py(), args.iter(), kwargs.into_iter().flatten(), into)
     }
 
     fn assign<'py>(
@@ -82,15 +83,16 @@ impl Signature {
         py: Python<'py>,
         positional: impl Iterator<Item = Bound<'py, PyAny>>,
         keywords: impl Iterator<Item = (Bound<'py, PyAny>, Bound<'py, PyAny>)>,
-    ) -> Result<Arguments<'py>, Mismatch> {
-        let mut arguments = self.assign_positional(positional)?;
+        into: &mut Arguments<'py>,
+    ) -> Result<(), Mismatch> {
+        self.assign_positional(positional, into)?;
         for (name, value) in keywords {
-            let place = &mut arguments[self.place_of(py, &name).ok_or(Mismatch)?];
+            let place = &mut into[self.place_of(py, &name).ok_or(Mismatch)?];
             if place.replace(value).is_some() {
                 return Err(Mismatch);
             }
         }
-        self.if_complete(arguments)
+        self.check(into)
     }
 
     /// As `assign`, for values of which the names are in a tuple.
@@ -99,33 +101,35 @@ impl Signature {
         positional: impl Iterator<Item = Bound<'py, PyAny>>,
         names: &Bound<'py, PyTuple>,
         values: impl Iterator<Item = Bound<'py, PyAny>>,
-    ) -> Result<Arguments<'py>, Mismatch> {
-        let mut arguments = self.assign_positional(positional)?;
+        into: &mut Arguments<'py>,
+    ) -> Result<(), Mismatch> {
+        self.assign_positional(positional, into)?;
         for (place, value) in self.places_of(names)?.into_iter().zip(values) {
-            if arguments[usize::from(place)].replace(value).is_some() {
+            if into[usize::from(place)].replace(value).is_some() {
                 return Err(Mismatch);
             }
         }
-        self.if_complete(arguments)
+        self.check(into)
     }
 
     fn assign_positional<'py>(
         &self,
         positional: impl Iterator<Item = Bound<'py, PyAny>>,
-    ) -> Result<Arguments<'py>, Mismatch> {
-        let mut arguments = Arguments::default();
+        into: &mut Arguments<'py>,
+    ) -> Result<(), Mismatch> {
         for (index, value) in positional.enumerate() {
             if index >= self.positional {
                 return Err(Mismatch);
             }
-            arguments[index] = Some(value);
+            into[index] = Some(value);
         }
-        Ok(arguments)
+        Ok(())
     }
 
-    fn if_complete<'py>(&self, arguments: Arguments<'py>) -> Result<Arguments<'py>, Mismatch> {
+    /// Whether nothing is missing.
+    fn check(&self, arguments: &Arguments<'_>) -> Result<(), Mismatch> {
         let complete = arguments[..self.positional].iter().all(Option::is_some);
-        if complete { Ok(arguments) } else { Err(Mismatch) }
+        if complete { Ok(()) } else { Err(Mismatch) }
     }
 
     /// The parameter for each of the names, in their order; what is behind them means nothing.
@@ -183,7 +187,7 @@ pub(crate) trait Construct: PyClass<Frozen = True> + Sync {
     unsafe fn write_unready(object: *mut ffi::PyObject, offsets: &[usize]);
 
     /// `__init__`
-    fn initialise<'py>(this: &Bound<'py, Self>, arguments: Arguments<'py>) -> PyResult<()>;
+    fn initialise<'py>(this: &Bound<'py, Self>, arguments: &mut Arguments<'py>) -> PyResult<()>;
 
     /// `__init__` as subclasses call it.
     fn initialise_from<'py>(
@@ -191,8 +195,9 @@ pub(crate) trait Construct: PyClass<Frozen = True> + Sync {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<()> {
-        match Self::signature().read(args, kwargs) {
-            Ok(arguments) => Self::initialise(this, arguments),
+        let mut arguments = Arguments::default();
+        match Self::signature().read(args, kwargs, &mut arguments) {
+            Ok(()) => Self::initialise(this, &mut arguments),
             Err(Mismatch) => Err(builtin_complaint(Self::builtin(this.py()), args, kwargs)),
         }
     }
@@ -278,7 +283,7 @@ pub(crate) fn blank<T: Construct>(py: Python<'_>) -> PyResult<Bound<'_, T>> {
 /// A new object of exactly the class of `T`, initialised.
 pub(crate) fn construct<'py, T: Construct>(
     py: Python<'py>,
-    arguments: Arguments<'py>,
+    arguments: &mut Arguments<'py>,
 ) -> PyResult<Bound<'py, T>> {
     let object = blank::<T>(py)?;
     T::initialise(&object, arguments)?;
@@ -360,14 +365,17 @@ unsafe fn make<'py, T: Construct>(
     // SAFETY: the caller vouches for the pointers.
     let bound = |value: &*mut ffi::PyObject| unsafe { Bound::from_borrowed_ptr(py, *value) };
     let signature = T::signature();
+    // They are read where they stay: to move what was just written costs more than to write it.
+    let mut arguments = Arguments::default();
+    let given = positional.iter().map(bound);
     let read = match names {
-        None => signature.assign(py, positional.iter().map(bound), iter::empty()),
+        None => signature.assign(py, given, iter::empty(), &mut arguments),
         Some(names) => {
-            signature.assign_named(positional.iter().map(bound), names, keywords.iter().map(bound))
+            signature.assign_named(given, names, keywords.iter().map(bound), &mut arguments)
         }
     };
-    if let Ok(arguments) = read {
-        return construct(py, arguments);
+    if read.is_ok() {
+        return construct(py, &mut arguments);
     }
     let args = PyTuple::new(py, positional.iter().map(bound))?;
     let kwargs = PyDict::new(py);

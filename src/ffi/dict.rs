@@ -4,6 +4,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::class::version_of_dict;
+
 unsafe extern "C" {
     /// What CPython's own extensions use; PyO3 declares none of them.
     fn _PyDict_GetItem_KnownHash(
@@ -58,15 +60,19 @@ impl<'a, 'py> Entry<'a, 'py> {
 
     /// Whether this is the value: nothing has changed since the mark was made, or it has been put there
     /// again.
+    #[inline]
     pub(crate) fn still_has(&self, value: &Bound<'_, PyAny>, mark: u64) -> PyResult<bool> {
-        Ok(self.mark() == mark || self.address()? == Some(value.as_ptr()))
+        if self.mark() == mark { Ok(true) } else { self.has(value) }
     }
 
-    /// A number that the dict gives up for ever with each change (PEP 509).
-    #[allow(deprecated)] // it is kept up to date for as long as it is there: up to 3.13
+    #[cold]
+    fn has(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.address()? == Some(value.as_ptr()))
+    }
+
+    /// The version of the dict.
     pub(crate) fn mark(&self) -> u64 {
-        // SAFETY: attached; a dict is such an object.
-        unsafe { (*self.dict.as_ptr().cast::<ffi::PyDictObject>()).ma_version_tag }
+        version_of_dict(self.dict).unwrap_or_default()
     }
 
     /// The value, to be compared by address; None if there is none.
@@ -86,6 +92,19 @@ impl<'a, 'py> Entry<'a, 'py> {
         let address = self.address()?;
         // SAFETY: attached; the dict holds the value, and nothing ran since it was found there.
         Ok(address.map(|value| unsafe { Bound::from_borrowed_ptr(self.key.py(), value) }))
+    }
+
+    /// Puts a value there if there is none, and answers whether.
+    pub(crate) fn set_if_free(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let (dict, key) = (self.dict.as_ptr(), self.key.as_ptr());
+        let mark = self.mark();
+        // SAFETY: attached; the dict takes references of its own, and lends the value that is there then;
+        // or the answer is NULL with an exception set.
+        let found = unsafe { ffi::PyDict_SetDefault(dict, key, value.as_ptr()) };
+        if found.is_null() {
+            return Err(PyErr::fetch(self.key.py()));
+        }
+        Ok(self.mark() != mark)
     }
 
     pub(crate) fn set(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {

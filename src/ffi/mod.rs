@@ -72,10 +72,10 @@ pub(crate) use self::{
         call, call_in_context, call_method, call_method_in_context, call_method_or_take_raised,
         call_with, compares_by_identity, same_or_equal,
     },
-    callable::{Callable, install_call},
+    callable::{Callable, Called, install_call},
     class::{
         attribute_of, is_unshared, member_of, method_of, never_changes, own_methods, references,
-        track, untrack, version_of,
+        track, untrack, version_of, version_of_dict,
     },
     construct::{
         Arguments, Construct, Signature, blank, construct, initialiser_of, install_allocation,

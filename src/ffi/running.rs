@@ -136,6 +136,15 @@ impl<'a, 'py> Entry<'a, 'py> {
         Ok(unsafe { Bound::from_borrowed_ptr_or_opt(self.event_loop.py(), self.look().task) })
     }
 
+    /// Puts a task there if there is none and the loop is the running one, and answers whether.
+    pub(crate) fn set_if_free(&self, task: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let is_free = self.is_free()?;
+        if is_free {
+            self.set(task)?;
+        }
+        Ok(is_free)
+    }
+
     /// The loop is the running one.
     pub(crate) fn set(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
         self.replace(task.clone().into_ptr());

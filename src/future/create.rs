@@ -110,9 +110,8 @@ impl Construct for Future {
         unsafe { object.byte_add(offsets[0]).cast::<Self>().write(Self::unready()) };
     }
 
-    fn initialise<'py>(this: &Bound<'py, Self>, arguments: Arguments<'py>) -> PyResult<()> {
-        let [event_loop, ..] = arguments;
-        this.get().start(given(event_loop), this.py())?;
+    fn initialise<'py>(this: &Bound<'py, Self>, arguments: &mut Arguments<'py>) -> PyResult<()> {
+        this.get().start(given(arguments[0].take()), this.py())?;
         registry::count_future();
         Ok(())
     }

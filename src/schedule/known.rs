@@ -73,15 +73,19 @@ impl KnownClass {
 
     /// Whether a call of this method, by its place among those that are known, runs what the class had at
     /// first. The object is of the class.
+    #[inline]
     pub(super) fn has_method(&self, object: &Bound<'_, PyAny>, place: usize) -> PyResult<bool> {
-        let method = &self.methods[place];
-        match method.own.of(object) {
+        match self.methods[place].own.of(object) {
             Own::Nothing if self.is_unchanged(object.py()) => Ok(true),
-            _ => {
-                let found = ffi::method_of(object, method.own.name(object.py()))?;
-                Ok(found.is(&method.first))
-            }
+            _ => self.finds_method(object, place),
         }
+    }
+
+    #[cold]
+    fn finds_method(&self, object: &Bound<'_, PyAny>, place: usize) -> PyResult<bool> {
+        let method = &self.methods[place];
+        let found = ffi::method_of(object, method.own.name(object.py()))?;
+        Ok(found.is(&method.first))
     }
 
     /// The same for several methods.

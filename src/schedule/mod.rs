@@ -38,8 +38,8 @@ const MOST_PASSES: usize = 64;
 /// Called when the module is made, before anybody can have changed the loops.
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     batch::prepare(py);
-    resume::prepare(py);
-    several::prepare(py);
+    resume::prepare(py)?;
+    several::prepare(py)?;
     stock::look_up(py)
 }
 

@@ -11,7 +11,9 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::ready::Ready;
 use super::{turn, uvloop};
-use crate::ffi::{self, Callable, Collected, Enough, Field, Kept, SharedField, Spare, Visit};
+use crate::ffi::{
+    self, Callable, Called, Collected, Enough, Field, Kept, SharedField, Spare, Visit,
+};
 use crate::future::Future;
 use crate::seat::Seat;
 use crate::task::Task;
@@ -19,6 +21,7 @@ use crate::task::Task;
 /// Goes on with a task.
 #[pyclass(module = "aioxide._core", frozen, immutable_type)]
 pub(crate) struct Resume {
+    called: Called<Self>,
     task: SharedField<Task>,
     /// What the task has awaited, if that is why it goes on.
     awaited: SharedField<Future>,
@@ -27,10 +30,13 @@ pub(crate) struct Resume {
 }
 
 /// Called when the module is made.
-pub(super) fn prepare(py: Python<'_>) {
-    ffi::install_call::<Resume>(py);
+pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
+    let specimen = Bound::new(py, Resume::empty())?;
+    ffi::install_call(&specimen);
+    drop(specimen); // before its memory would be kept
     ffi::install_keeping::<Resume>(py);
     ffi::install_traverse::<Resume>(py);
+    Ok(())
 }
 
 impl Resume {
@@ -76,6 +82,7 @@ impl Kept for Resume {
 
     fn empty() -> Self {
         Self {
+            called: Called::new(),
             task: SharedField::new(None),
             awaited: SharedField::new(None),
             before: Field::new(0),
@@ -126,6 +133,10 @@ impl Resume {
 }
 
 impl Callable for Resume {
+    fn called(&self) -> &Called<Self> {
+        &self.called
+    }
+
     fn run(this: &Bound<'_, Self>) -> PyResult<()> {
         run(this)
     }

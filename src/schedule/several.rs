@@ -9,12 +9,14 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::ready::Ready;
 use super::{CallSoon, turn, uvloop};
 use crate::ffi::{
-    self, Callable, Collected, Enough, Field, Kept, LeftContext, SharedField, Spare, Visit, fault,
+    self, Callable, Called, Collected, Enough, Field, Kept, LeftContext, SharedField, Spare, Visit,
+    fault,
 };
 
 /// What uvloop calls for several pieces of work. Whoever looks at it sees the function of the first.
 #[pyclass(module = "aioxide._core", frozen, immutable_type)]
 pub(crate) struct Several {
+    called: Called<Self>,
     event_loop: SharedField,
     work: Field<VecDeque<Ready>>,
     /// What uvloop calls it in: a context that nobody else can have entered. The work has contexts of
@@ -25,10 +27,13 @@ pub(crate) struct Several {
 }
 
 /// Called when the module is made.
-pub(super) fn prepare(py: Python<'_>) {
-    ffi::install_call::<Several>(py);
+pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
+    let specimen = Bound::new(py, Several::empty())?;
+    ffi::install_call(&specimen);
+    drop(specimen); // before its memory would be kept
     ffi::install_keeping::<Several>(py);
     ffi::install_traverse::<Several>(py);
+    Ok(())
 }
 
 impl Several {
@@ -79,6 +84,7 @@ impl Kept for Several {
 
     fn empty() -> Self {
         Self {
+            called: Called::new(),
             event_loop: SharedField::new(None),
             work: Field::new(VecDeque::new()),
             context: SharedField::new(None),
@@ -133,6 +139,10 @@ impl Several {
 }
 
 impl Callable for Several {
+    fn called(&self) -> &Called<Self> {
+        &self.called
+    }
+
     fn run(this: &Bound<'_, Self>) -> PyResult<()> {
         let (py, several) = (this.py(), this.get());
         let (Some(event_loop), Some(context)) =

@@ -9,7 +9,7 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList};
 
 use super::stock;
 use crate::asyncio::asyncio;
-use crate::ffi;
+use crate::ffi::{self, Field};
 
 /// Of more, one cannot be taken out of the heap without comparing others, which asyncio has in Python.
 const MOST_TO_DROP: usize = 2;
@@ -43,15 +43,26 @@ pub(super) fn are_of_later(
     Ok(true)
 }
 
+/// The versions of both dicts in which the interpreter's clock was last seen in its place.
+static SEEN: Field<Option<(u64, u64)>> = Field::new(None);
+
 /// Whether `time()` of a stock loop would ask the interpreter's clock.
 fn has_usual_clock(py: Python<'_>) -> PyResult<bool> {
     let asyncio = asyncio(py);
+    let (base_events, time_names) = (asyncio.base_events.bind(py), asyncio.time_names.bind(py));
+    let versions = ffi::version_of_dict(base_events).zip(ffi::version_of_dict(time_names));
+    if versions.is_some() && versions == SEEN.peek(py) {
+        return Ok(true);
+    }
     let has = |names: &Bound<'_, PyDict>, name, object: &Bound<'_, PyAny>| {
         names.get_item(name).map(|found| found.is_some_and(|found| found.is(object)))
     };
-    let time = asyncio.time.bind(py);
-    Ok(has(asyncio.base_events.bind(py), intern!(py, "time"), time.as_any())?
-        && has(&time.dict(), intern!(py, "monotonic"), asyncio.monotonic.bind(py))?)
+    let is_usual = has(base_events, intern!(py, "time"), asyncio.time.bind(py))?
+        && has(time_names, intern!(py, "monotonic"), asyncio.monotonic.bind(py))?;
+    if is_usual {
+        SEEN.poke(py, versions);
+    }
+    Ok(is_usual)
 }
 
 fn first_of<'py>(heap: &Bound<'py, PyList>) -> PyResult<Option<Bound<'py, PyAny>>> {

@@ -239,6 +239,7 @@ impl Begun {
 
 impl<'a, 'py> Turn<'a, 'py> {
     /// None for a loop that is not uvloop's.
+    #[inline]
     fn begin(event_loop: &'a Bound<'py, PyAny>) -> PyResult<Option<Self>> {
         if !uvloop::is_known(event_loop)? {
             return Ok(None);

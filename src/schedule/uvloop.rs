@@ -139,6 +139,13 @@ impl Loop {
         }
     }
 
+    #[cold]
+    fn note(&self, event_loop: &Bound<'_, PyAny>, handle: &Bound<'_, PyAny>) -> PyResult<()> {
+        let is_as_known = self.compare(event_loop, handle)?;
+        let _ = self.is_laid_out_as_known.set(is_as_known);
+        Ok(())
+    }
+
     /// Compares the memory of a loop of this class with what it tells. Its queue ends with this handle.
     fn compare(&self, event_loop: &Bound<'_, PyAny>, handle: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = event_loop.py();
@@ -231,14 +238,12 @@ fn milliseconds(seconds: &Bound<'_, PyAny>) -> PyResult<f64> {
 
 /// Looks at a loop if it is the first of uvloop's. Its queue ends with this handle, which its `call_soon()`
 /// has just answered with.
+#[inline]
 pub(super) fn note(event_loop: &Bound<'_, PyAny>, handle: &Bound<'_, PyAny>) -> PyResult<()> {
-    if let Some(known) = known_as(event_loop)?
-        && known.is_laid_out_as_known.get().is_none()
-    {
-        let is_as_known = known.compare(event_loop, handle)?;
-        let _ = known.is_laid_out_as_known.set(is_as_known);
+    match known_as(event_loop)? {
+        Some(known) if known.is_laid_out_as_known.get().is_none() => known.note(event_loop, handle),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether the class has its methods from one that is written in C and never changes.

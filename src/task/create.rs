@@ -19,7 +19,7 @@ impl Task {
         event_loop: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, Self>> {
         let task = ffi::blank::<Self>(coroutine.py())?;
-        initialise(&task, [Some(coroutine), Some(event_loop), None, None, None])?;
+        initialise(&task, &mut [Some(coroutine), Some(event_loop), None, None, None])?;
         Ok(task)
     }
 
@@ -30,29 +30,32 @@ impl Task {
     ) -> PyResult<Bound<'py, Self>> {
         let task = ffi::blank::<Self>(coroutine.py())?;
         let at_once = PyBool::new(coroutine.py(), true).to_owned().into_any();
-        initialise(&task, [Some(coroutine), Some(event_loop), None, None, Some(at_once)])?;
+        initialise(&task, &mut [Some(coroutine), Some(event_loop), None, None, Some(at_once)])?;
         Ok(task)
     }
 }
 
 /// `Task.__init__`
-pub(super) fn initialise<'py>(task: &Bound<'py, Task>, arguments: Arguments<'py>) -> PyResult<()> {
+pub(super) fn initialise<'py>(
+    task: &Bound<'py, Task>,
+    arguments: &mut Arguments<'py>,
+) -> PyResult<()> {
     let py = task.py();
     let [coroutine, event_loop, name, context, eager_start] = arguments;
-    let coroutine = coroutine.unwrap_or_else(|| py.None().into_bound(py)); // the signature has it
-    let eager_start = eager_start.map_or(Ok(false), |flag| flag.is_truthy())?;
-    as_future(task).get().start(given(event_loop), py)?;
+    let coroutine = coroutine.take().unwrap_or_else(|| py.None().into_bound(py)); // the signature has it
+    let eager_start = eager_start.take().map_or(Ok(false), |flag| flag.is_truthy())?;
+    as_future(task).get().start(given(event_loop.take()), py)?;
     let event_loop = as_future(task).get().ready_loop(py)?;
     if !is_coroutine(&coroutine)? {
         task.get().log_destroy_pending.set(py, false);
         let message = format!("a coroutine was expected, got {}", coroutine.repr()?);
         return Err(PyTypeError::new_err(message));
     }
-    let context = match given(context) {
+    let context = match given(context.take()) {
         Some(context) => context,
         None => ffi::copy_current_context(py)?,
     };
-    fill(task, coroutine, context, given(name))?;
+    fill(task, coroutine, context, given(name.take()))?;
     registry::count_task();
     if eager_start && schedule::is_running(&event_loop)? {
         return eager::start(task, &event_loop);

@@ -16,8 +16,10 @@ use crate::state::Life;
 pub(super) fn start<'py>(task: &Bound<'py, Task>, event_loop: &Bound<'py, PyAny>) -> PyResult<()> {
     let py = task.py();
     let aside = SteppedAside::for_task(task, event_loop)?;
-    let outcome = run_in_context(task, event_loop);
-    let outcome = both(py, outcome, aside.come_back());
+    let mut outcome = run_in_context(task, event_loop);
+    if let Err(error) = aside.come_back() {
+        add(py, &mut outcome, error);
+    }
     if as_future(task).get().life(py) == Life::Pending {
         registry::register(task);
         outcome
@@ -28,23 +30,34 @@ pub(super) fn start<'py>(task: &Bound<'py, Task>, event_loop: &Bound<'py, PyAny>
 }
 
 fn run_in_context<'py>(task: &Bound<'py, Task>, event_loop: &Bound<'py, PyAny>) -> PyResult<()> {
-    let py = task.py();
     registry::register(task);
-    let outcome =
-        task.get().ready_context(py).and_then(EnteredContext::enter).and_then(|entered| {
-            let outcome = step::run(task, None, event_loop).map(drop);
-            both(py, outcome, entered.exit())
-        });
+    let outcome = run_registered(task, event_loop);
     registry::unregister(task);
     outcome
 }
 
-/// The first error, or both as one.
-fn both(py: Python<'_>, outcome: PyResult<()>, later: PyResult<()>) -> PyResult<()> {
-    match (outcome, later) {
-        (Err(first), Err(second)) => Err(ffi::chain(py, first, second)),
-        (outcome, later) => outcome.and(later),
+fn run_registered<'py>(task: &Bound<'py, Task>, event_loop: &Bound<'py, PyAny>) -> PyResult<()> {
+    let py = task.py();
+    let entered = EnteredContext::enter(task.get().ready_context(py)?)?;
+    let mut outcome = match step::run(task, None, event_loop) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = entered.exit() {
+        add(py, &mut outcome, error);
     }
+    outcome
+}
+
+/// Adds a later error to the first one, which is left where it is if there is none: to move what was just
+/// written costs more than to look at it.
+#[cold]
+fn add(py: Python<'_>, outcome: &mut PyResult<()>, later: PyErr) {
+    let error = match std::mem::replace(outcome, Ok(())) {
+        Ok(()) => later,
+        Err(first) => ffi::chain(py, first, later),
+    };
+    *outcome = Err(error);
 }
 
 /// The task that ran before, while another one runs in its place.

@@ -320,7 +320,7 @@ impl Construct for Task {
         }
     }
 
-    fn initialise<'py>(this: &Bound<'py, Self>, arguments: Arguments<'py>) -> PyResult<()> {
+    fn initialise<'py>(this: &Bound<'py, Self>, arguments: &mut Arguments<'py>) -> PyResult<()> {
         create::initialise(this, arguments)
     }
 }
