@@ -19,13 +19,15 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+use super::class::track;
+use super::dealloc::Lifecycle;
 use super::entry::{Entry, enter};
 use super::fault;
 use super::field::Field;
+use super::spare::revive;
 
 /// No signature of ours is longer.
 const MOST_PARAMETERS: usize = 5;
@@ -167,7 +169,7 @@ impl Signature {
 }
 
 /// A class of ours that takes the place of a built-in one and is made as that one is.
-pub(crate) trait Construct: PyClass<Frozen = True> + Sync {
+pub(crate) trait Construct: Lifecycle {
     fn signature() -> &'static Signature;
 
     /// The class whose words are used when the arguments are wrong.
@@ -264,11 +266,20 @@ unsafe fn allocate<T: Construct>(
     // references. The offsets of a specimen hold for a subclass, whose own part comes behind.
     //
     // SAFETY: attached; what else an object of `T` consists of is written to the offsets that a
-    // specimen has shown, before anything else can look at it.
+    // specimen has shown, before anything else can look at it. What was kept is the memory of an object of
+    // exactly `T`, without a dict and weak references.
     unsafe {
+        let offsets = T::offsets().get(py).expect("set when the slot was");
+        if class == T::type_object_raw(py)
+            && let Some(object) = T::spare().and_then(|spare| revive(py, spare))
+        {
+            T::write_unready(object.as_ptr(), offsets);
+            let object = object.cast_into_unchecked();
+            track(&object);
+            return Ok(object);
+        }
         let alloc = (*class).tp_alloc.unwrap_or(ffi::PyType_GenericAlloc);
         let object = Bound::from_owned_ptr_or_err(py, alloc(class, 0))?;
-        let offsets = T::offsets().get(py).expect("set when the slot was");
         T::write_unready(object.as_ptr(), offsets);
         Ok(object.cast_into_unchecked())
     }

@@ -17,6 +17,8 @@ use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::PyOnceLock;
 
+use super::spare::Spare;
+
 /// How many deallocations may be nested before what they drop is queued. As CPython's trashcan.
 const DEEPEST: usize = 50;
 
@@ -44,6 +46,11 @@ pub(crate) trait Lifecycle: PyClass<Frozen = True> + Sync {
     /// anything else. No `Py` is left in it then: the object is dying, and no reference to it may be made.
     /// Must not panic.
     fn take_out<'py>(this: Borrowed<'_, 'py, Self>) -> Option<impl Sized + use<'py, Self>>;
+
+    /// Where the memory of its objects is kept for the next ones, if it is.
+    fn spare() -> Option<&'static Spare> {
+        None
+    }
 
     /// Moves the Python objects that are held to `queue`, dropping none of them. The object is dying:
     /// no reference to it may be made.
@@ -121,24 +128,31 @@ unsafe extern "C" fn dealloc<T: Lifecycle>(object: *mut ffi::PyObject) {
         nest(py, || match (exact && has_pointer_to_dict).then(|| T::take_out(this)).flatten() {
             Some(held) => {
                 drop(held); // before the attributes, as those of the built-in classes go
-                free(object);
+                free::<T>(py, object);
             }
             None => original(object),
         });
     }
 }
 
-/// Frees an object that holds nothing but its attributes, as PyO3's own deallocation would.
+/// Frees an object that holds nothing but its attributes, as PyO3's own deallocation would, or keeps its
+/// memory.
 ///
 /// # Safety
 /// Attached; the object is of exactly a class of ours that has a dict, its last reference is gone, and
 /// the collector does not see it any more.
-unsafe fn free(object: *mut ffi::PyObject) {
+unsafe fn free<T: Lifecycle>(py: Python<'_>, object: *mut ffi::PyObject) {
     // SAFETY: the caller vouches for the object; its class says where the pointer to its dict is.
     unsafe {
         let class = ffi::Py_TYPE(object);
         let attributes = object.byte_offset((*class).tp_dictoffset).cast::<*mut ffi::PyObject>();
         ffi::Py_XDECREF(attributes.replace(ptr::null_mut()));
+        // One whose finaliser has run is known for that, and would have none again.
+        if ffi::PyObject_GC_IsFinalized(object) == 0
+            && T::spare().is_some_and(|spare| spare.keep(py, object))
+        {
+            return;
+        }
         let free = (*class).tp_free.unwrap_or(ffi::PyObject_GC_Del);
         free(object.cast());
         ffi::Py_DECREF(class.cast());

@@ -1,7 +1,8 @@
 //! Memory of small objects that come and go all the time, kept for the next ones.
 //!
 //! PyO3 has free lists, but takes a lock for each object. What is kept here still counts as an object
-//! of its class; only its count of references is zero, and the garbage collector does not see it.
+//! of its class; only its count of references is zero, and the garbage collector does not see it. Futures
+//! and tasks keep theirs here, too (`construct.rs`, `dealloc.rs`).
 
 use std::cell::Cell;
 use std::ptr;
@@ -62,7 +63,7 @@ impl Spare {
     }
 
     /// False when there is no room.
-    fn keep(&self, _py: Python<'_>, object: *mut ffi::PyObject) -> bool {
+    pub(super) fn keep(&self, _py: Python<'_>, object: *mut ffi::PyObject) -> bool {
         let count = self.count.get();
         let Some(place) = self.objects.get(count) else { return false };
         place.set(object);
@@ -105,11 +106,17 @@ pub(crate) fn renew_kept<'py, T: Kept>(
 }
 
 fn take_kept<T: Kept>(py: Python<'_>) -> Option<Bound<'_, T>> {
-    let object = T::spare().take(py)?;
     // SAFETY: attached; what was kept is an object of `T` that holds nothing.
+    Some(unsafe { revive(py, T::spare())?.cast_into_unchecked() })
+}
+
+/// Makes an object of what was kept: the first reference to it. The collector does not see it yet.
+pub(super) fn revive<'py>(py: Python<'py>, spare: &Spare) -> Option<Bound<'py, PyAny>> {
+    let object = spare.take(py)?;
+    // SAFETY: attached; what was kept is the memory of an object, with its class.
     unsafe {
         _Py_NewReference(object);
-        Some(Bound::from_owned_ptr(py, object).cast_into_unchecked())
+        Some(Bound::from_owned_ptr(py, object))
     }
 }
 

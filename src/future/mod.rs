@@ -34,8 +34,8 @@ pub(crate) use outcome::{
 use crate::asyncio::asyncio;
 use crate::combinators::GatheringFuture;
 use crate::ffi::{
-    self, Collected, Construct, Enough, Field, Lifecycle, OriginalDealloc, SharedField, Visit,
-    fault,
+    self, Collected, Construct, Enough, Field, Lifecycle, OriginalDealloc, SharedField, Spare,
+    Visit, fault,
 };
 use crate::state::Life;
 use crate::task::Task;
@@ -455,6 +455,11 @@ impl Lifecycle for Future {
     fn finalise(this: &Bound<'_, Self>) {
         outcome::stop_work(this);
         report::never_retrieved(this);
+    }
+
+    fn spare() -> Option<&'static Spare> {
+        static SPARE: Spare = Spare::new();
+        Some(&SPARE)
     }
 
     fn leave(_this: Borrowed<'_, '_, Self>) {}

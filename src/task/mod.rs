@@ -31,8 +31,8 @@ use pyo3::{PyClassInitializer, PyTraverseError, PyVisit};
 use crate::asyncio::asyncio;
 use crate::ffi::{
     self, AliveList, Arguments, Collected, Construct, Enough, Field, Lifecycle, Links, Listed,
-    OriginalDealloc, SharedField, Signature, Visit, fault, install_constructor, install_lifecycle,
-    install_traverse,
+    OriginalDealloc, SharedField, Signature, Spare, Visit, fault, install_constructor,
+    install_lifecycle, install_traverse,
 };
 use crate::future::{self, Future, report};
 use crate::state::{Cancellation, Life};
@@ -348,6 +348,11 @@ impl Lifecycle for Task {
 
     fn finalise(this: &Bound<'_, Self>) {
         finalise(this);
+    }
+
+    fn spare() -> Option<&'static Spare> {
+        static SPARE: Spare = Spare::new();
+        Some(&SPARE)
     }
 
     fn leave(this: Borrowed<'_, '_, Self>) {
