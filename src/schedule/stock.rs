@@ -120,13 +120,15 @@ impl Stock {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let Some(class) = self.class_of(event_loop) else { return Ok(None) };
         let own = OwnAttributes::of(event_loop);
-        let is_as_ever = match (own.get(&self.own.call_soon), own.get(&self.own.debug)) {
-            (Own::Nothing, Own::Value(debug)) => {
-                debug == PyBool::new(event_loop.py(), false).as_ptr()
-            }
-            _ => class.has_method(event_loop, CALL_SOON)? && !self.is_in_debug_mode(event_loop),
-        };
-        Ok(if is_as_ever { own.value(&self.own.ready) } else { None })
+        if let (Own::Nothing, Own::Value(debug)) =
+            (own.get(&self.own.call_soon), own.get(&self.own.debug))
+        {
+            let is_off = debug == PyBool::new(event_loop.py(), false).as_ptr();
+            return Ok(if is_off { own.value(&self.own.ready) } else { None });
+        }
+        let is_as_ever =
+            class.has_method(event_loop, CALL_SOON)? && !self.is_in_debug_mode(event_loop);
+        Ok(if is_as_ever { self.own.ready.value(event_loop) } else { None })
     }
 
     /// The class of a loop, if it is a stock one and works as it did.
