@@ -87,6 +87,7 @@ pub mod _core {
         if !crate::ffi::is_main_interpreter(py) {
             return Err(PyImportError::new_err("aioxide does not support sub-interpreters"));
         }
+        crate::ffi::keep_unless_watched();
         crate::asyncio::look_up(py)?;
         crate::seat::prepare(py)?;
         crate::schedule::prepare(py)?;

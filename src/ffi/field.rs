@@ -164,6 +164,11 @@ impl<T> Field<VecDeque<T>> {
         }
     }
 
+    /// For where a panic could not go anywhere: this is no point.
+    pub(crate) fn is_empty(&self, py: Python<'_>) -> bool {
+        self.inside(py).is_empty()
+    }
+
     #[cfg_attr(feature = "fault-injection", track_caller)]
     pub(crate) fn len(&self, py: Python<'_>) -> usize {
         fault::point();

@@ -96,7 +96,7 @@ pub(crate) use self::{
     offer::{Offer, capsule, table_of},
     own_attribute::{Own, OwnAttribute, OwnAttributes},
     queue::{Deque, DequeClass},
-    spare::{Kept, Spare, install_keeping, renew, renew_kept},
+    spare::{Kept, Spare, install_keeping, keep_unless_watched, renew, renew_kept},
     table::{Kind, use_own},
     thread::is_only_thread,
     traverse::{Collected, Enough, Traverse, Visit, install_traverse},

@@ -5,7 +5,10 @@
 //! and tasks keep theirs here, too (`construct.rs`, `dealloc.rs`).
 
 use std::cell::Cell;
+use std::env;
 use std::ptr;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use pyo3::PyClass;
 use pyo3::ffi;
@@ -48,6 +51,15 @@ pub(crate) struct Spare {
 // SAFETY: as for `Field`: only a thread that is attached gets at the pointers.
 unsafe impl Sync for Spare {}
 
+/// Whether memory is kept.
+static KEEPS: AtomicBool = AtomicBool::new(true);
+
+/// Keeps no memory where somebody has chosen how Python allocates it (`PYTHONMALLOC`), as whoever looks for
+/// what is used after it was freed does. Called when the module is made.
+pub(crate) fn keep_unless_watched() {
+    KEEPS.store(env::var_os("PYTHONMALLOC").is_none(), Relaxed);
+}
+
 /// A few more than tasks that end and begin to wait in turns.
 const MOST_SPARE: usize = 128;
 
@@ -62,10 +74,13 @@ impl Spare {
         Some(self.objects[count].get())
     }
 
-    /// False when there is no room.
+    /// False when there is no room, or memory is not to be kept.
     pub(super) fn keep(&self, _py: Python<'_>, object: *mut ffi::PyObject) -> bool {
         let count = self.count.get();
         let Some(place) = self.objects.get(count) else { return false };
+        if !KEEPS.load(Relaxed) {
+            return false;
+        }
         place.set(object);
         self.count.set(count + 1);
         true

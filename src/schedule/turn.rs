@@ -311,7 +311,7 @@ impl<'a, 'py> Turn<'a, 'py> {
         if self.has_ended.replace(true) {
             return Ok(());
         }
-        if !begun.queue.is_some(py) && begun.ready.len(py) == 0 {
+        if !begun.queue.is_some(py) && begun.ready.is_empty(py) {
             TURNS.with_borrow_mut(|turns| turns.spare = turns.end(begun));
             return Ok(());
         }
