@@ -4,6 +4,8 @@
 //! third-party tasks ("Extending", "Task lifetime support"), or where those write to: so built-in and Rust
 //! tasks see each other in one loop.
 
+#[cfg(not(Py_3_14))]
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::asyncio::asyncio;
@@ -211,12 +213,20 @@ pub(crate) fn restore_current_task<'py>(
     Ok(())
 }
 
+#[cfg(Py_3_14)]
 fn swap_by_asyncio<'py>(
     event_loop: &Bound<'py, PyAny>,
     task: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    #[cfg(Py_3_14)]
-    return asyncio(event_loop.py()).swap_current_task.call(event_loop.py(), &[event_loop, task]);
-    #[cfg(not(Py_3_14))]
-    unreachable!("the dict is always known, as is its entry for {event_loop} and {task}")
+    let py = event_loop.py();
+    asyncio(py).swap_current_task.call(py, &[event_loop, task])
+}
+
+/// Never asked: the dict is known.
+#[cfg(not(Py_3_14))]
+fn swap_by_asyncio<'py>(
+    _event_loop: &Bound<'py, PyAny>,
+    _task: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    Err(PyRuntimeError::new_err("it is not known where asyncio has the current task"))
 }

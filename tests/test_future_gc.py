@@ -172,6 +172,27 @@ def test_iterator_keeps_the_future(impl, stock_loop):
     assert watch() is None
 
 
+@pytest.mark.parametrize("way", ["iter", "__await__", "awaited"])
+def test_cycle_through_an_iterator_is_collected(impl, stock_loop, way):
+    """Also through one that nobody has advanced yet; another one has gone, whose memory is used."""
+    iter(impl.Future(loop=stock_loop))
+    future, thing = impl.Future(loop=stock_loop), Thing()
+
+    async def wait(future):
+        await future
+
+    thing.future = future
+    thing.iterator = iter(future) if way == "iter" else future.__await__()
+    if way == "awaited":
+        thing.iterator = wait(future)
+        thing.iterator.send(None)
+    future.add_done_callback(lambda future, thing=thing: None)
+    seen = weakref.ref(thing)
+    del future, thing, wait
+    collect()
+    assert seen() is None
+
+
 @pytest.mark.parametrize("end", ["close", "throw"])
 def test_ended_iterator_lets_the_future_go(impl, stock_loop, end):
     future = impl.Future(loop=stock_loop)

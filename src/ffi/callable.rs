@@ -9,7 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 
-use super::entry::{Entry, enter};
+use super::entry::{Entry, Passed, enter};
 
 /// A class whose objects are called.
 pub(crate) trait Callable: PyClass<Frozen = True> + Sync {
@@ -62,13 +62,8 @@ unsafe extern "C" fn call<T: Callable>(
 struct Run<T>(PhantomData<T>);
 
 impl<T: Callable> Entry for Run<T> {
-    unsafe fn run(
-        py: Python<'_>,
-        object: *mut ffi::PyObject,
-        _arguments: *const *mut ffi::PyObject,
-        count: ffi::Py_ssize_t,
-        _names: *mut ffi::PyObject,
-    ) -> PyResult<*mut ffi::PyObject> {
+    unsafe fn run(py: Python<'_>, passed: Passed) -> PyResult<*mut ffi::PyObject> {
+        let Passed { receiver: object, count, .. } = passed;
         if count > 0 {
             return Err(PyTypeError::new_err(format!("takes no arguments ({count} given)")));
         }

@@ -24,7 +24,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::class::track;
 use super::dealloc::Lifecycle;
-use super::entry::{Entry, enter};
+use super::entry::{Entry, Passed, enter};
 use super::fault;
 use super::field::Field;
 use super::spare::revive;
@@ -313,16 +313,10 @@ unsafe extern "C" fn new<T: Construct>(
 struct New<T>(PhantomData<T>);
 
 impl<T: Construct> Entry for New<T> {
-    unsafe fn run(
-        py: Python<'_>,
-        class: *mut ffi::PyObject,
-        _arguments: *const *mut ffi::PyObject,
-        _count: ffi::Py_ssize_t,
-        _names: *mut ffi::PyObject,
-    ) -> PyResult<*mut ffi::PyObject> {
+    unsafe fn run(py: Python<'_>, passed: Passed) -> PyResult<*mut ffi::PyObject> {
         fault::point();
         // SAFETY: the class is the type of `T` or a subclass.
-        unsafe { allocate::<T>(py, class.cast()).map(Bound::into_ptr) }
+        unsafe { allocate::<T>(py, passed.receiver.cast()).map(Bound::into_ptr) }
     }
 }
 
@@ -343,13 +337,8 @@ unsafe extern "C" fn call<T: Construct>(
 struct Call<T>(PhantomData<T>);
 
 impl<T: Construct> Entry for Call<T> {
-    unsafe fn run(
-        py: Python<'_>,
-        _class: *mut ffi::PyObject,
-        arguments: *const *mut ffi::PyObject,
-        count: ffi::Py_ssize_t,
-        names: *mut ffi::PyObject,
-    ) -> PyResult<*mut ffi::PyObject> {
+    unsafe fn run(py: Python<'_>, passed: Passed) -> PyResult<*mut ffi::PyObject> {
+        let Passed { arguments, count, names, .. } = passed;
         fault::point();
         // SAFETY: there are so many borrowed positional arguments, then those of the keywords that the
         // tuple `names` (or NULL) gives.

@@ -18,19 +18,24 @@ pub(super) trait Entry {
     ///
     /// # Safety
     /// To be called by [`enter`] only, with what that was given.
-    unsafe fn run(
-        py: Python<'_>,
-        receiver: *mut ffi::PyObject,
-        arguments: *const *mut ffi::PyObject,
-        count: ffi::Py_ssize_t,
-        names: *mut ffi::PyObject,
-    ) -> PyResult<*mut ffi::PyObject>;
+    unsafe fn run(py: Python<'_>, passed: Passed) -> PyResult<*mut ffi::PyObject>;
+}
+
+/// What [`enter`] was given.
+pub(super) struct Passed {
+    pub(super) receiver: *mut ffi::PyObject,
+    pub(super) arguments: *const *mut ffi::PyObject,
+    pub(super) count: ffi::Py_ssize_t,
+    pub(super) names: *mut ffi::PyObject,
 }
 
 struct Defined<E>(PhantomData<E>);
 
 impl<E: Entry> MethodDef<fastcall::Func> for Defined<E> {
-    const METH: fastcall::Func = E::run;
+    const METH: fastcall::Func = |py, receiver, arguments, count, names| {
+        // SAFETY: only `enter` has this called, with what it was given.
+        unsafe { E::run(py, Passed { receiver, arguments, count, names }) }
+    };
 }
 
 /// Runs it, and answers as the interpreter takes it: with an owned reference, or NULL and an exception

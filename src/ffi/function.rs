@@ -14,7 +14,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::entry::{Entry, enter};
+use super::entry::{Entry, Passed, enter};
 
 /// What such a function does.
 pub(crate) trait Body {
@@ -80,13 +80,8 @@ unsafe extern "C" fn call<F: Body>(
 struct Call<F>(PhantomData<F>);
 
 impl<F: Body> Entry for Call<F> {
-    unsafe fn run(
-        py: Python<'_>,
-        receiver: *mut ffi::PyObject,
-        arguments: *const *mut ffi::PyObject,
-        count: ffi::Py_ssize_t,
-        _names: *mut ffi::PyObject,
-    ) -> PyResult<*mut ffi::PyObject> {
+    unsafe fn run(py: Python<'_>, passed: Passed) -> PyResult<*mut ffi::PyObject> {
+        let Passed { receiver, arguments, count, .. } = passed;
         let count = count.cast_unsigned();
         if !(F::LEAST_ARGUMENTS..=1).contains(&count) {
             let message = format!("{}() takes one argument ({count} given)", F::NAME);

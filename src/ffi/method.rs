@@ -9,7 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-use super::entry::{Entry, enter};
+use super::entry::{Entry, Passed, enter};
 use super::unwind::{PyObject_Vectorcall, hang_if_ended};
 
 /// What such a method does.
@@ -109,13 +109,8 @@ impl Method {
 struct Call<Q>(PhantomData<Q>);
 
 impl<Q: Quick> Entry for Call<Q> {
-    unsafe fn run(
-        py: Python<'_>,
-        receiver: *mut ffi::PyObject,
-        arguments: *const *mut ffi::PyObject,
-        count: ffi::Py_ssize_t,
-        names: *mut ffi::PyObject,
-    ) -> PyResult<*mut ffi::PyObject> {
+    unsafe fn run(py: Python<'_>, passed: Passed) -> PyResult<*mut ffi::PyObject> {
+        let Passed { receiver, arguments, count, names } = passed;
         // SAFETY: the interpreter gives an object of the class, which the caller keeps alive, so many
         // borrowed positional arguments, and then those of the keywords that the tuple `names` (or NULL)
         // gives.

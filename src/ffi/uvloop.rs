@@ -69,21 +69,19 @@ struct Objects {
 /// calls from other threads. In the main thread it watches for signals, too.
 const OWN_HANDLES: c_uint = 2;
 
-/// What a loop of uvloop's says of itself, by its methods and to the collector, and where its memory is
-/// looked at for the first time.
+/// What a loop of uvloop's says of itself, by its methods and to the collector.
 pub(crate) struct Told<'a, 'py> {
     /// The address in the capsule of `uvloop.loop.libuv_get_loop_t_ptr(event_loop)`.
     pub(crate) libuv: &'a Bound<'py, PyAny>,
     pub(crate) slow_callback_duration: &'a Bound<'py, PyAny>,
     pub(crate) is_closed: bool,
     pub(crate) is_in_debug_mode: bool,
-    pub(crate) is_running: bool,
     pub(crate) queue: &'a Bound<'py, PyAny>,
     pub(crate) referents: &'a Bound<'py, PyList>,
 }
 
-/// Whether a loop of uvloop's class is in memory as it is known here. Nothing that is found there is
-/// followed before it was compared with what the loop tells.
+/// Whether a loop of uvloop's class, which runs in this thread, is in memory as it is known here. Nothing
+/// that is found there is followed before it was compared with what the loop tells.
 pub(crate) fn is_laid_out_as_known(event_loop: &Bound<'_, PyAny>, told: &Told<'_, '_>) -> bool {
     let shows = |object: *mut ffi::PyObject| {
         told.referents.iter().any(|referent| referent.as_ptr() == object)
@@ -103,15 +101,14 @@ pub(crate) fn is_laid_out_as_known(event_loop: &Bound<'_, PyAny>, told: &Told<'_
         let seen = &*event_loop.as_ptr().cast::<Object>();
         let objects: [*mut ffi::PyObject; size_of::<Objects>() / size_of::<usize>()] =
             std::mem::transmute_copy(&seen.objects);
-        let thread = if told.is_running { ffi::PyThread_get_thread_ident() } else { 0 };
         seen.libuv.cast() == libuv.cast_const()
             && (*seen.libuv).data == event_loop.as_ptr().cast()
             && seen.slow_callback_duration == told.slow_callback_duration.as_ptr()
             && seen.closed == c_int::from(told.is_closed)
             && seen.debug == c_int::from(told.is_in_debug_mode)
-            && seen.running == c_int::from(told.is_running)
+            && seen.running == 1
             && matches!(seen.stopping, 0 | 1)
-            && seen.thread_id == thread
+            && seen.thread_id == ffi::PyThread_get_thread_ident()
             && seen.objects.ready == told.queue.as_ptr()
             && objects.into_iter().all(shows)
             && matches!(seen.listening_signals, 0 | 1)

@@ -237,10 +237,10 @@ impl Batch {
         serial: u64,
     ) -> PyResult<Option<Bound<'py, Self>>> {
         if serial == 0
+            || stock::is_in_debug_mode(event_loop) // may run Python code
             || queue.len() != 1
             || pass::is_in_one(event_loop) // somebody waits further up for this loop to come back
             || !stock::has_queue(event_loop, queue)
-            || stock::is_in_debug_mode(event_loop)
             || !stock::has_nothing_else(event_loop)?
         {
             return Ok(None);

@@ -139,8 +139,14 @@ impl Loop {
         }
     }
 
+    /// Looks at a loop of this class that runs in this thread: one that stands still has nothing but zeros
+    /// where it could be told apart.
     #[cold]
     fn note(&self, event_loop: &Bound<'_, PyAny>, handle: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = event_loop.py();
+        if !ffi::call(asyncio(py).find_running_loop.bind(py), &[])?.is(event_loop) {
+            return Ok(());
+        }
         let is_as_known = self.compare(event_loop, handle)?;
         let _ = self.is_laid_out_as_known.set(is_as_known);
         Ok(())
@@ -155,15 +161,13 @@ impl Loop {
         let ends_with_it = |queue: &Deque<'_>| queue.ends_with(handle);
         let queue = referents.iter().filter_map(stock::as_queue).find(ends_with_it);
         let Some(queue) = queue else { return Ok(false) };
-        let tells = |name| event_loop.call_method0(name)?.is_truthy();
         Ok(ffi::is_laid_out_as_known(
             event_loop,
             &Told {
                 libuv: &ffi::call(get_libuv.bind(py), &[event_loop])?,
                 slow_callback_duration: &event_loop.getattr("slow_callback_duration")?,
-                is_closed: tells("is_closed")?,
+                is_closed: event_loop.call_method0("is_closed")?.is_truthy()?,
                 is_in_debug_mode: ffi::call(self.get_debug.bind(py), &[event_loop])?.is_truthy()?,
-                is_running: tells("is_running")?,
                 queue: queue.as_any(),
                 referents: &referents,
             },
@@ -236,7 +240,7 @@ fn milliseconds(seconds: &Bound<'_, PyAny>) -> PyResult<f64> {
     Ok((seconds.extract::<f64>()? * 1000.0).round())
 }
 
-/// Looks at a loop if it is the first of uvloop's. Its queue ends with this handle, which its `call_soon()`
+/// Looks at a loop if it is the first of uvloop's that runs. Its queue ends with this handle, which its `call_soon()`
 /// has just answered with.
 #[inline]
 pub(super) fn note(event_loop: &Bound<'_, PyAny>, handle: &Bound<'_, PyAny>) -> PyResult<()> {
