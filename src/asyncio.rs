@@ -39,6 +39,8 @@ pub(crate) struct Asyncio {
     pub(crate) getweakrefcount: Py<PyAny>,
     pub(crate) get_event_loop: Py<PyAny>,
     pub(crate) get_running_loop: Py<PyAny>,
+    /// Where asyncio looks for that: the names of `asyncio.events`.
+    pub(crate) events: Py<PyDict>,
     pub(crate) isfuture: Py<PyAny>,
     pub(crate) find_running_loop: Py<PyAny>,
     pub(crate) enter_task: Builtin,
@@ -56,6 +58,7 @@ pub(crate) struct Asyncio {
     pub(crate) future_discard_from_awaited_by: Py<PyAny>,
     /// Where `Task` is the class in force: the names of `asyncio.tasks`.
     pub(crate) tasks: Py<PyDict>,
+    pub(crate) create_task: Py<PyAny>,
     pub(crate) ensure_future: Py<PyAny>,
     /// What `gather()` and `shield()` call to make a task.
     pub(crate) inner_ensure_future: Py<PyAny>,
@@ -165,6 +168,7 @@ impl Asyncio {
             getweakrefcount: find("_weakref", "getweakrefcount")?,
             get_event_loop: find("_asyncio", get_event_loop)?,
             get_running_loop: find("asyncio.events", "get_running_loop")?,
+            events: PyModule::import(py, "asyncio.events")?.dict().unbind(),
             isfuture: find("asyncio.futures", "isfuture")?,
             find_running_loop: find("_asyncio", "_get_running_loop")?,
             enter_task: builtin("_asyncio", "_enter_task")?,
@@ -180,6 +184,7 @@ impl Asyncio {
             #[cfg(Py_3_14)]
             future_discard_from_awaited_by: find("_asyncio", "future_discard_from_awaited_by")?,
             tasks: PyModule::import(py, "asyncio.tasks")?.dict().unbind(),
+            create_task: find("asyncio.tasks", "create_task")?,
             ensure_future: find("asyncio.tasks", "ensure_future")?,
             inner_ensure_future: find("asyncio.tasks", inner_ensure_future)?,
             #[cfg(Py_3_12)]

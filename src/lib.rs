@@ -9,7 +9,7 @@
 //! - [`registry`]: current task, all tasks, names and counts
 //! - [`future`]: the class `Future`
 //! - [`task`]: the class `Task`
-//! - [`combinators`]: asyncio's functions that wait for several futures
+//! - [`combinators`]: asyncio's functions that make tasks and that wait for them
 //! - [`bridge`]: Rust futures and Python tasks as one thing
 //! - [`loops`]: methods for loops that look the classes up only once
 
@@ -93,6 +93,7 @@ pub mod _core {
         crate::schedule::prepare(py)?;
         crate::task::prepare(py)?;
         crate::combinators::prepare(py)?;
+        crate::combinators::create_task::add_to(module)?;
         crate::bridge::prepare(module)
     }
 }

@@ -11,14 +11,15 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
 use crate::asyncio::{asyncio, is_in_force};
-use crate::combinators::ensure;
+use crate::combinators::{ensure, maker};
 use crate::ffi::{self, Given, Method, Quick, Reply, SharedField};
 use crate::future::{Future, given as unless_none};
 use crate::schedule;
 use crate::task::Task;
 
-/// The number of the package uvloop.
+/// The numbers of the packages.
 const UVLOOP: usize = 0;
+const RLOOP: usize = 1;
 
 struct CreateFuture;
 struct CreateTask<const PACKAGE: usize>;
@@ -35,8 +36,8 @@ static CREATE_FUTURE: Method = Method::new::<CreateFuture>(
 const CREATE_TASK_DOC: &std::ffi::CStr = c"create_task($self, coro, **options)\n--\n\n\
     Schedules `coro` on this loop and returns its task.";
 static CREATE_TASK: [Method; 2] = [
-    Method::new::<CreateTask<0>>(c"create_task", CREATE_TASK_DOC),
-    Method::new::<CreateTask<1>>(c"create_task", CREATE_TASK_DOC),
+    Method::new::<CreateTask<UVLOOP>>(c"create_task", CREATE_TASK_DOC),
+    Method::new::<CreateTask<RLOOP>>(c"create_task", CREATE_TASK_DOC),
 ];
 
 fn ask<'py>(method: &SharedField, py: Python<'py>) -> PyResult<Reply<'py>> {
@@ -91,7 +92,7 @@ impl<const PACKAGE: usize> Quick for CreateTask<PACKAGE> {
         let mut arguments = [Some(coroutine), Some(event_loop.clone()), at_once, context, None];
         let task = ffi::construct::<Task>(py, &mut arguments)?;
         if let Some(name) = later {
-            task.call_method1(intern!(py, "set_name"), (name,))?;
+            task.get().set_name(name)?;
         }
         Ok(Reply::Answer(task.into_any()))
     }
@@ -110,7 +111,7 @@ fn eager_task<'py>(
         || package != UVLOOP
         || given.keywords().next().is_some()
         || !ffi::is_native_coroutine(coroutine)
-        || !ensure::only_calls_class_eagerly(factory)
+        || !maker::only_calls_class_eagerly(factory)
     {
         return Ok(None);
     }
@@ -121,6 +122,28 @@ fn eager_task<'py>(
     let task = Task::create_eagerly(coroutine.clone(), event_loop.clone());
     let task = task.map_err(|error| ensure::raised_in(error, factory))?;
     Ok(Some(task.into_any()))
+}
+
+/// `event_loop.create_task()` with what was given, if it is one of these. That is the coroutine, and nothing
+/// else.
+#[inline(never)]
+pub(crate) fn create_task<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    given: &Given<'_, 'py>,
+    coroutine: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let method = ffi::method_of(event_loop, intern!(event_loop.py(), "create_task"))?;
+    let reply = if CREATE_TASK[UVLOOP].is(&method) {
+        CreateTask::<UVLOOP>::call(event_loop, given)?
+    } else if CREATE_TASK[RLOOP].is(&method) {
+        CreateTask::<RLOOP>::call(event_loop, given)?
+    } else {
+        return Ok(None);
+    };
+    match reply {
+        Reply::Answer(task) => Ok(Some(task)),
+        Reply::Ask(function) => ffi::call(&function, &[event_loop, coroutine]).map(Some),
+    }
 }
 
 /// Whether `create_task()` of the loop is one of these: it does nothing but call the class, if the loop

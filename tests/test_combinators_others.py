@@ -283,7 +283,7 @@ def seen_of(function):
 
 def test_functions_show_the_same_signatures():
     names = ("gather", "shield", "wait", "sleep", "wait_for", "as_completed")
-    names += ("ensure_future", "iscoroutine")
+    names += ("create_task", "ensure_future", "iscoroutine")
     expected = {name: seen_of(getattr(asyncio, name)) for name in names}
     with aioxide.installed():
         assert {name: seen_of(getattr(asyncio, name)) for name in names} == expected
@@ -396,7 +396,7 @@ def test_coroutine_that_is_never_awaited_is_reported(make):
     assert [str(warning.message) for warning in caught] == [f"coroutine '{name}' was never awaited"]
 
 
-WRAPPED = ("gather", "shield", "_wait", "ensure_future")
+WRAPPED = ("gather", "shield", "_wait", "create_task", "ensure_future")
 
 
 @pytest.mark.parametrize("name", WRAPPED)
@@ -468,5 +468,5 @@ def test_function_that_somebody_has_put_there_since_stays(name):
 
 def test_functions_are_known_on_this_version():
     """Where asyncio's own is of a release with other ways, ours is not put in its place."""
-    expected = {"gather", "shield", "_wait", "ensure_future", "iscoroutine"}
+    expected = {"gather", "shield", "_wait", "create_task", "ensure_future", "iscoroutine"}
     assert set(aioxide.combinators.functions) == expected, sys.version

@@ -63,6 +63,8 @@ def test_install_changes_these_names_and_no_others():
         ("asyncio.tasks", "gather"): aioxide._core.gather,
         ("asyncio", "shield"): aioxide._core.shield,
         ("asyncio.tasks", "shield"): aioxide._core.shield,
+        ("asyncio", "create_task"): aioxide._core.create_task,
+        ("asyncio.tasks", "create_task"): aioxide._core.create_task,
         ("asyncio", "ensure_future"): aioxide._core.ensure_future,
         ("asyncio.tasks", "ensure_future"): aioxide._core.ensure_future,
         ("asyncio", "iscoroutine"): aioxide.combinators.iscoroutine,

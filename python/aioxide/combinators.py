@@ -83,6 +83,7 @@ _KNOWN: list[tuple[ModuleType, str, Any, set[str]]] = [
     (tasks, "gather", _core.gather, {"_done_callback"}),
     (tasks, "shield", _core.shield, {"_inner_done_callback", "_outer_done_callback"}),
     (tasks, "_wait", wait, {"_on_completion"}),
+    (tasks, "create_task", _core.create_task, set()),
     (tasks, "ensure_future", _core.ensure_future, set()),
     (coroutines, "iscoroutine", iscoroutine, set()),
 ]

@@ -7,8 +7,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyBool, PyList, PyTuple};
 
-use super::ensure::{self, Maker};
+use super::ensure;
 use super::gathering::{self, GatheringFuture, as_future};
+use super::maker::Maker;
 use super::{DoneCallback, child};
 use crate::asyncio::asyncio;
 use crate::ffi;

@@ -5,7 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::awaiter::Awaiter;
-use super::ensure::{self, Maker};
+use super::ensure;
+use super::maker::Maker;
 use super::{DoneCallback, child};
 use crate::asyncio::asyncio;
 use crate::ffi;

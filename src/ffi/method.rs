@@ -1,4 +1,4 @@
-//! A method that is put on a class which is not ours.
+//! A method that is put on a class which is not ours, and a function that takes the place of one.
 
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
@@ -14,13 +14,17 @@ use super::unwind::{PyObject_Vectorcall, hang_if_ended};
 
 /// What such a method does.
 pub(crate) trait Quick {
+    /// Whether it is a method: the receiver is the first argument of what is called instead. That of a
+    /// function is the module.
+    const HAS_RECEIVER: bool = true;
+
     fn call<'py>(receiver: &Bound<'py, PyAny>, given: &Given<'_, 'py>) -> PyResult<Reply<'py>>;
 }
 
 pub(crate) enum Reply<'py> {
     /// What the call gives.
     Answer(Bound<'py, PyAny>),
-    /// The function to call instead, with the same receiver and arguments.
+    /// The function to call instead, with the same arguments.
     Ask(Bound<'py, PyAny>),
 }
 
@@ -104,6 +108,20 @@ impl Method {
             Bound::from_owned_ptr_or_err(class.py(), descriptor)
         }
     }
+
+    /// The same as a function of a module.
+    pub(crate) fn function<'py>(
+        &'static self,
+        module: &Bound<'py, PyModule>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let name = module.name()?;
+        // SAFETY: as above.
+        unsafe {
+            let function =
+                ffi::PyCMethod_New(self.0.get(), module.as_ptr(), name.as_ptr(), ptr::null_mut());
+            Bound::from_owned_ptr_or_err(module.py(), function)
+        }
+    }
 }
 
 struct Call<Q>(PhantomData<Q>);
@@ -125,19 +143,40 @@ impl<Q: Quick> Entry for Call<Q> {
             let given = Given { positional, keywords, names: names_given, py };
             match Q::call(&receiver, &given)? {
                 Reply::Answer(answer) => Ok(answer.into_ptr()),
-                Reply::Ask(function) => ask(&function, &receiver, values, count, names),
+                Reply::Ask(function) if Q::HAS_RECEIVER => {
+                    ask_with(&receiver, &function, values, count, names)
+                }
+                Reply::Ask(function) => ask(&function, values.as_ptr(), count, names),
             }
         }
     }
 }
 
-/// What the function gives in place of the method: an owned reference.
+/// What the function gives: an owned reference.
 ///
 /// # Safety
 /// The values are borrowed objects: so many positional arguments, and then those of the names.
 unsafe fn ask(
     function: &Bound<'_, PyAny>,
+    values: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> PyResult<*mut ffi::PyObject> {
+    // SAFETY: the caller vouches for the values. The answer is an owned reference, or NULL with an exception
+    // set.
+    unsafe {
+        let answer = hang_if_ended(|| PyObject_Vectorcall(function.as_ptr(), values, count, names));
+        Bound::from_owned_ptr_or_err(function.py(), answer).map(Bound::into_ptr)
+    }
+}
+
+/// The same with the receiver in front of the arguments.
+///
+/// # Safety
+/// As above.
+unsafe fn ask_with(
     receiver: &Bound<'_, PyAny>,
+    function: &Bound<'_, PyAny>,
     values: &[*mut ffi::PyObject],
     count: usize,
     names: *mut ffi::PyObject,
@@ -151,12 +190,6 @@ unsafe fn ask(
     };
     row[0] = receiver.as_ptr();
     row[1..].copy_from_slice(values);
-    // SAFETY: the caller vouches for the values; the receiver comes before them. The answer is an owned
-    // reference, or NULL with an exception set.
-    unsafe {
-        let answer = hang_if_ended(|| {
-            PyObject_Vectorcall(function.as_ptr(), row.as_ptr(), count + 1, names)
-        });
-        Bound::from_owned_ptr_or_err(receiver.py(), answer).map(Bound::into_ptr)
-    }
+    // SAFETY: the caller vouches for the values; the receiver comes before them.
+    unsafe { ask(function, row.as_ptr(), count + 1, names) }
 }

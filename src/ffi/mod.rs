@@ -47,6 +47,8 @@ mod offer;
 mod own_attribute;
 #[cfg(feature = "module")]
 mod queue;
+#[cfg(feature = "module")]
+mod recursion;
 #[cfg(all(feature = "module", Py_3_14))]
 mod running;
 #[cfg(feature = "module")]
@@ -96,6 +98,7 @@ pub(crate) use self::{
     offer::{Offer, capsule, table_of},
     own_attribute::{Own, OwnAttribute, OwnAttributes},
     queue::{Deque, DequeClass},
+    recursion::Counted,
     spare::{Kept, Spare, install_keeping, keep_unless_watched, renew, renew_kept},
     table::{Kind, use_own},
     thread::is_only_thread,

@@ -26,7 +26,7 @@ use ready::Work;
 pub(crate) use ready::{Ready, Step, Wakeup};
 use resume::Resume;
 use stock::QueueEnd;
-pub(crate) use stock::{is_running, only_calls_class};
+pub(crate) use stock::{is_running, task_factory};
 
 use crate::ffi;
 use crate::seat::Seat;

@@ -23,9 +23,9 @@ const TIME: usize = 4;
 const PROCESS_EVENTS: usize = 5;
 
 /// What is gone around where tasks are made; loops that are told about theirs are still known.
-const MAKERS: [&str; 3] = ["create_task", "get_task_factory", "is_running"];
+const MAKERS: [&str; 2] = ["create_task", "is_running"];
 const CREATE_TASK: usize = 0;
-const IS_RUNNING: usize = 2;
+const IS_RUNNING: usize = 1;
 
 /// What is gone around on a selector.
 const SELECT: usize = 0;
@@ -35,6 +35,9 @@ const OF_TIMERS: [&str; 3] = ["_when", "_cancelled", "_scheduled"];
 
 /// Where a loop has its debug mode, and nothing else.
 const DEBUG: &str = "_debug";
+
+/// Where it has its task factory, and nothing else.
+const TASK_FACTORY: &str = "_task_factory";
 
 struct Stock {
     loops: Vec<KnownClass>,
@@ -57,6 +60,7 @@ struct LoopAttributes {
     scheduled: OwnAttribute,
     selector: OwnAttribute,
     stopping: OwnAttribute,
+    task_factory: OwnAttribute,
     thread_id: OwnAttribute,
 }
 
@@ -82,7 +86,7 @@ impl Stock {
         };
         Ok(Self {
             loops: known(&METHODS, &[DEBUG])?,
-            makers: known(&MAKERS, &[])?,
+            makers: known(&MAKERS, &[TASK_FACTORY])?,
             handle: KnownClass::new(
                 &find("asyncio.events", "Handle")?,
                 &["_run", "__init__"],
@@ -153,6 +157,7 @@ impl LoopAttributes {
             scheduled: OwnAttribute::new(intern!(py, "_scheduled")),
             selector: OwnAttribute::new(intern!(py, "_selector")),
             stopping: OwnAttribute::new(intern!(py, "_stopping")),
+            task_factory: OwnAttribute::new(&PyString::intern(py, TASK_FACTORY)),
             thread_id: OwnAttribute::new(intern!(py, "_thread_id")),
         }
     }
@@ -215,16 +220,20 @@ pub(super) fn queue_to_append_to<'py>(
     Ok(is_open.then_some(QueueEnd { queue, begun: None }))
 }
 
-/// Whether `create_task(coroutine)` of a loop without a task factory would do nothing but call the
-/// class of asyncio's tasks: on a stock loop that `call_soon()` is gone around on, if its
-/// `create_task` is that of its class.
-pub(crate) fn only_calls_class(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+/// The task factory of a stock loop that `call_soon()` is gone around on, or its None, if
+/// `create_task(coroutine)` would do nothing but call that, or the class of asyncio's tasks where there is
+/// none: its `create_task` is that of its class.
+pub(crate) fn task_factory<'py>(
+    event_loop: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
     if queue_to_append_to(event_loop)?.is_none() {
-        return Ok(false);
+        return Ok(None);
     }
     match maker(event_loop) {
-        Some(class) => class.has_method(event_loop, CREATE_TASK),
-        None => Ok(false),
+        Some(class) if class.has_method(event_loop, CREATE_TASK)? => {
+            Ok(stock().own.task_factory.value(event_loop))
+        }
+        _ => Ok(None),
     }
 }
 

@@ -40,32 +40,67 @@ pub(super) fn initialise<'py>(
     task: &Bound<'py, Task>,
     arguments: &mut Arguments<'py>,
 ) -> PyResult<()> {
+    let [.., eager_start] = arguments;
+    if eager_start.take().map_or(Ok(false), |flag| flag.is_truthy())? {
+        return initialise_eagerly(task, arguments);
+    }
+    let event_loop = fill(task, arguments)?;
+    schedule_first_step(task, &event_loop)
+}
+
+/// The same where the first step is to be run at once: what it runs may make another such task, and so on.
+fn initialise_eagerly<'py>(
+    task: &Bound<'py, Task>,
+    arguments: &mut Arguments<'py>,
+) -> PyResult<()> {
+    let _counted = ffi::Counted::begin(task.py())?;
+    let event_loop = fill(task, arguments)?;
+    if schedule::is_running(&event_loop)? {
+        return eager::start(task, &event_loop);
+    }
+    schedule_first_step(task, &event_loop)
+}
+
+fn schedule_first_step(task: &Bound<'_, Task>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+    schedule::soon(event_loop, Step(task.clone().unbind()))?;
+    registry::register(task);
+    Ok(())
+}
+
+/// Gives the task all it has, and answers with its loop.
+#[inline(never)] // tasks that make each other at once need little of the stack
+fn fill<'py>(
+    task: &Bound<'py, Task>,
+    arguments: &mut Arguments<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
     let py = task.py();
-    let [coroutine, event_loop, name, context, eager_start] = arguments;
+    let [coroutine, event_loop, name, context, _] = arguments;
     let coroutine = coroutine.take().unwrap_or_else(|| py.None().into_bound(py)); // the signature has it
-    let eager_start = eager_start.take().map_or(Ok(false), |flag| flag.is_truthy())?;
     as_future(task).get().start(given(event_loop.take()), py)?;
     let event_loop = as_future(task).get().ready_loop(py)?;
     if !is_coroutine(&coroutine)? {
         task.get().log_destroy_pending.set(py, false);
-        let message = format!("a coroutine was expected, got {}", coroutine.repr()?);
-        return Err(PyTypeError::new_err(message));
+        return Err(no_coroutine(&coroutine));
     }
     let context = match given(context.take()) {
         Some(context) => context,
         None => ffi::copy_current_context(py)?,
     };
-    fill(task, coroutine, context, given(name.take()))?;
+    fill_in(task, coroutine, context, given(name.take()))?;
     registry::count_task();
-    if eager_start && schedule::is_running(&event_loop)? {
-        return eager::start(task, &event_loop);
-    }
-    schedule::soon(&event_loop, Step(task.clone().unbind()))?;
-    registry::register(task);
-    Ok(())
+    Ok(event_loop)
 }
 
-fn fill(
+#[cold]
+#[inline(never)]
+fn no_coroutine(object: &Bound<'_, PyAny>) -> PyErr {
+    match object.repr() {
+        Ok(shown) => PyTypeError::new_err(format!("a coroutine was expected, got {shown}")),
+        Err(error) => error,
+    }
+}
+
+fn fill_in(
     task: &Bound<'_, Task>,
     coroutine: Bound<'_, PyAny>,
     context: Bound<'_, PyAny>,

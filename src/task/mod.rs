@@ -213,7 +213,7 @@ impl Task {
 
     /// Set the name to `str(value)`.
     #[pyo3(signature = (value, /))]
-    fn set_name(&self, value: Bound<'_, PyAny>) -> PyResult<()> {
+    pub(crate) fn set_name(&self, value: Bound<'_, PyAny>) -> PyResult<()> {
         self.name.put(create::name_from(value)?);
         Ok(())
     }

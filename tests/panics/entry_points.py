@@ -453,6 +453,7 @@ MODULE = {
     "registered_tasks": [with_task(lambda task: _core.registered_tasks())],
     "gather": [gathered],
     "shield": [shielded],
+    "create_task": [in_the_loop(lambda world: _core.create_task(asyncio.sleep(0)))],
     "ensure_future": [lambda world: lambda: _core.ensure_future(pending(world))],
     "quick_methods": [lambda world: lambda: quick_loop(world), quick_task, quick_future],
     # Before its first use: afterwards it is refused.
