@@ -114,6 +114,14 @@ class Text(str):
     pass
 
 
+class Unnameable:
+    def __str__(self):
+        raise LookupError("no text")
+
+
+UNNAMEABLE = Unnameable()
+
+
 def with_variable(value):
     context = contextvars.copy_context()
     context.run(VARIABLE.set, value)
@@ -127,6 +135,7 @@ CALLS = {
     "no name": lambda coro: asyncio.create_task(coro, name=None),
     "number": lambda coro: asyncio.create_task(coro, name=42),
     "text": lambda coro: asyncio.create_task(coro, name=Text("named")),
+    "no text": lambda coro: asyncio.create_task(coro, name=UNNAMEABLE),
     "name that is computed": lambda coro: asyncio.create_task(coro, **{"".join("name"): "named"}),
     "context": lambda coro: asyncio.create_task(coro, context=with_variable("given")),
     "no context": lambda coro: asyncio.create_task(coro, context=None),

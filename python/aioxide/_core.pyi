@@ -319,13 +319,13 @@ def shield(arg: Awaitable[_T]) -> asyncio.Future[_T]:
 
 if sys.version_info >= (3, 14):
     def create_task(coro: _Coro[_T], **kwargs: Any) -> asyncio.Task[_T]:
-        """Is `asyncio.create_task()`; it has asyncio's own function do what it does not do itself."""
+        """Is `asyncio.create_task()`; has asyncio's own function do what it does not do itself."""
 
 else:
     def create_task(
         coro: _Coro[_T], *, name: str | None = None, context: Context | None = None
     ) -> asyncio.Task[_T]:
-        """Is `asyncio.create_task()`; it has asyncio's own function do what it does not do itself."""
+        """Is `asyncio.create_task()`; has asyncio's own function do what it does not do itself."""
 
 def ensure_future(
     coro_or_future: Awaitable[_T], *, loop: AbstractEventLoop | None = None
