@@ -257,49 +257,6 @@ async def another_way_to_find_the_loop(loop, log):
     log.append(await task)
 
 
-async def another_loop_is_the_running_one(loop, log):
-    other = asyncio.SelectorEventLoop()
-    asyncio._set_running_loop(other)
-    try:
-        task = asyncio.create_task(child(log))
-    finally:
-        asyncio._set_running_loop(loop)
-    log.append(task.get_loop() is other)
-    other.run_until_complete(asyncio.sleep(0)) if other.is_running() else None
-    asyncio._set_running_loop(None)
-    try:
-        log.append(other.run_until_complete(task))
-    finally:
-        other.close()
-        asyncio._set_running_loop(loop)
-
-
-async def running_loop_is_closed(loop, log):
-    other = asyncio.SelectorEventLoop()
-    other.close()
-    asyncio._set_running_loop(other)
-    coroutine = child(log)
-    try:
-        log.append(asyncio.create_task(coroutine))
-    except RuntimeError as error:
-        log.append((described(error), functions_in(error)))
-    finally:
-        asyncio._set_running_loop(loop)
-    coroutine.close()
-
-
-async def no_loop_is_running(loop, log):
-    asyncio._set_running_loop(None)
-    coroutine = child(log)
-    try:
-        log.append(asyncio.create_task(coroutine))
-    except RuntimeError as error:
-        log.append((described(error), functions_in(error)))
-    finally:
-        asyncio._set_running_loop(loop)
-    coroutine.close()
-
-
 async def in_another_thread(loop, log):
     def run():
         coroutine = child(log)
@@ -340,9 +297,6 @@ async def method_of_the_factory_is_another(loop, log):
         loop_with_its_own_call_soon,
         another_class_in_asyncio,
         another_way_to_find_the_loop,
-        another_loop_is_the_running_one,
-        running_loop_is_closed,
-        no_loop_is_running,
         in_another_thread,
         debug_mode,
         factory_that_is_set_past_the_method,
@@ -352,6 +306,45 @@ async def method_of_the_factory_is_another(loop, log):
 )
 def test_whatever_was_changed(impl, main, factory):
     assert_like_builtin(lambda impl: run(impl, main, factory=FACTORIES[factory]), impl)
+
+
+# Loops that are said to be running, and are not.
+
+
+def open_loop(loop):
+    return loop
+
+
+def closed_loop(loop):
+    loop.close()
+    return loop
+
+
+def no_loop(loop):
+    return None
+
+
+@pytest.mark.parametrize("said", [open_loop, closed_loop, no_loop], ids=lambda said: said.__name__)
+@pytest.mark.parametrize("kind", LOOP_KINDS)
+def test_loop_that_is_said_to_be_running(impl, kind, said):
+    def scenario(impl):
+        log, loop = [], new_loop(kind)
+        with impl.in_force():
+            coroutine = child(log)
+            asyncio._set_running_loop(said(loop))
+            try:
+                task = asyncio.create_task(coroutine)
+            except RuntimeError as error:
+                log.append((described(error), functions_outside_of_loops(error)))
+                coroutine.close()
+            finally:
+                asyncio._set_running_loop(None)
+            if log == []:
+                log.append((task.get_loop() is loop, loop.run_until_complete(task)))
+        loop.close()
+        return log
+
+    assert_like_builtin(scenario, impl)
 
 
 @pytest.mark.parametrize("kind", ["uvloop", "rloop"])

@@ -73,7 +73,8 @@ def _uvloop_create_task(original: _Method) -> _Method:
         self: AbstractEventLoop, coro: _Coro, *, name: str | None = None, **options: Any
     ) -> Any:
         """Schedules `coro` on this loop and returns its task."""
-        if self.is_closed() or self.get_task_factory() is not None:
+        is_strange = not options.keys() <= {"context", "eager_start"}
+        if is_strange or self.is_closed() or self.get_task_factory() is not None:
             return original(self, coro, name=name, **options)
         if sys.version_info < (3, 13):
             options.pop("eager_start", None)  # uvloop takes it there, and leaves it unused
@@ -105,6 +106,7 @@ def _rloop_create_task(original: _Method) -> _Method:
             del task._source_traceback[-1]
         return task
 
+    create_task.__qualname__ = original.__qualname__  # what errors call it
     return create_task
 
 
