@@ -7,7 +7,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 
-use super::method::MethodDescriptor;
+use super::method::definition_of;
 
 unsafe extern "C" {
     /// As `type.__getattribute__` looks, without binding; PyO3 does not declare it.
@@ -109,6 +109,28 @@ pub(crate) fn untrack<T: PyClass>(object: &Bound<'_, T>) {
     unsafe { ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) };
 }
 
+/// Gives a class a method, which may be one that cannot be changed. `PyType_Modified` has to follow.
+///
+/// # Safety
+/// The definition lives as long as the class, which is ready and used by no other thread yet.
+pub(super) unsafe fn put_method(
+    class: &Bound<'_, PyType>,
+    name: &Bound<'_, PyString>,
+    definition: *mut ffi::PyMethodDef,
+) -> PyResult<()> {
+    // SAFETY: attached; the caller vouches for the definition and the class, whose dict is its own. The
+    // descriptor is an owned reference, or NULL with an exception set.
+    unsafe {
+        let method = ffi::PyDescr_NewMethod(class.as_type_ptr(), definition);
+        let method = Bound::from_owned_ptr_or_err(class.py(), method)?;
+        let members = (*class.as_type_ptr()).tp_dict;
+        match ffi::PyDict_SetItem(members, name.as_ptr(), method.as_ptr()) {
+            0 => Ok(()),
+            _ => Err(PyErr::fetch(class.py())),
+        }
+    }
+}
+
 /// Gives a class methods of its own that do what those do which it has from its base.
 ///
 /// asyncio's tasks have theirs, too, and the interpreter calls a method by a short way only on objects
@@ -118,21 +140,12 @@ pub(crate) fn own_methods(base: &Bound<'_, PyType>, class: &Bound<'_, PyType>) -
     let own = class.getattr("__dict__")?;
     for entry in members.call_method0("items")?.try_iter()? {
         let (name, member) = entry?.extract::<(Bound<'_, PyString>, Bound<'_, PyAny>)>()?;
-        // SAFETY: attached; the definition of a descriptor lives as long as PyO3 does. The class is
-        // ready, its dict its own, and no other thread uses it yet.
-        unsafe {
-            if ffi::Py_TYPE(member.as_ptr()) != &raw mut ffi::PyMethodDescr_Type
-                || own.contains(&name)?
-            {
-                continue;
-            }
-            let definition = (*member.as_ptr().cast::<MethodDescriptor>()).definition;
-            let method = ffi::PyDescr_NewMethod(class.as_type_ptr(), definition);
-            let method = Bound::from_owned_ptr_or_err(class.py(), method)?;
-            let members = (*class.as_type_ptr()).tp_dict;
-            if ffi::PyDict_SetItem(members, name.as_ptr(), method.as_ptr()) < 0 {
-                return Err(PyErr::fetch(class.py()));
-            }
+        if let Some(definition) = definition_of(&member)
+            && !own.contains(&name)?
+        {
+            // SAFETY: the definition of a descriptor lives as long as PyO3 does. The class is ready, and
+            // no other thread uses it yet.
+            unsafe { put_method(class, &name, definition)? };
         }
     }
     // SAFETY: attached; the class is ready.

@@ -13,8 +13,11 @@ use pyo3::PyClass;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
+use super::class::put_method;
 use super::entry::{Entry, Passed, enter};
+use super::method::definition_of;
 
 /// What such a function does.
 pub(crate) trait Body {
@@ -66,6 +69,35 @@ impl Function {
             Bound::from_owned_ptr_or_err(receiver.py(), function)
         }
     }
+}
+
+/// Has a method that takes one argument be called by the interpreter's shortest way for that. Once, when the
+/// module is made: PyO3 has made it, and it is shown as before.
+pub(crate) fn take_one_argument<F: Body>(py: Python<'_>) -> PyResult<()> {
+    let class = py.get_type::<F::Receiver>();
+    let name = PyString::intern(py, F::NAME);
+    let made = class.getattr("__dict__")?.get_item(&name)?;
+    let Some(definition) = definition_of(&made) else { return Ok(()) };
+    // SAFETY: attached; a definition lives for ever, and so does this one. The class is ready, and no other
+    // thread uses it yet.
+    unsafe {
+        let definition = Function(UnsafeCell::new(ffi::PyMethodDef {
+            ml_meth: ffi::PyMethodDefPointer { PyCFunction: call_with_one::<F> },
+            ml_flags: ffi::METH_O,
+            ..*definition
+        }));
+        put_method(&class, &name, Box::leak(Box::new(definition)).0.get())?;
+        ffi::PyType_Modified(class.as_type_ptr());
+    }
+    Ok(())
+}
+
+unsafe extern "C" fn call_with_one<F: Body>(
+    receiver: *mut ffi::PyObject,
+    argument: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter calls this attached, with an object of the class and what `Call` takes.
+    unsafe { enter::<Call<F>>(receiver, &raw const argument, 1, ptr::null_mut()) }
 }
 
 unsafe extern "C" fn call<F: Body>(

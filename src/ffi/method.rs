@@ -61,12 +61,22 @@ impl<'py> Given<'_, 'py> {
 /// The beginning of CPython's `PyMethodDescrObject` (`Include/cpython/descrobject.h`), which PyO3 does
 /// not declare.
 #[repr(C)]
-pub(super) struct MethodDescriptor {
+struct MethodDescriptor {
     base: ffi::PyObject,
     class: *mut ffi::PyTypeObject,
     name: *mut ffi::PyObject,
     qualified_name: *mut ffi::PyObject,
-    pub(super) definition: *mut ffi::PyMethodDef,
+    definition: *mut ffi::PyMethodDef,
+}
+
+/// What the interpreter knows a method by that is not written in Python, as a class has it; None for any
+/// other member.
+pub(super) fn definition_of(member: &Bound<'_, PyAny>) -> Option<*mut ffi::PyMethodDef> {
+    // SAFETY: attached; only a descriptor of that type is read as one.
+    unsafe {
+        let is_method = ffi::Py_TYPE(member.as_ptr()) == &raw mut ffi::PyMethodDescr_Type;
+        is_method.then(|| (*member.as_ptr().cast::<MethodDescriptor>()).definition)
+    }
 }
 
 /// How the interpreter knows it.
@@ -88,12 +98,7 @@ impl Method {
 
     /// Whether this is what was put into a class.
     pub(crate) fn is(&self, descriptor: &Bound<'_, PyAny>) -> bool {
-        // SAFETY: attached; the type is that of the descriptors made below, and the definition one
-        // points to is asked for its address only.
-        unsafe {
-            ffi::Py_TYPE(descriptor.as_ptr()) == &raw mut ffi::PyMethodDescr_Type
-                && (*descriptor.as_ptr().cast::<MethodDescriptor>()).definition == self.0.get()
-        }
+        definition_of(descriptor) == Some(self.0.get())
     }
 
     /// What to put into the class.

@@ -91,7 +91,7 @@ pub(crate) use self::{
         set_cause_and_context, set_traceback, traceback_of, unraisable,
     },
     field::SharedField,
-    function::{Body, Function, has_own_attributes, implementation_of},
+    function::{Body, Function, has_own_attributes, implementation_of, take_one_argument},
     interpreter::is_main_interpreter,
     iterate::{Advance, Iterate, install_awaiting, stop_iteration},
     method::{Given, Method, Quick, Reply},
@@ -101,7 +101,7 @@ pub(crate) use self::{
     recursion::Counted,
     spare::{Kept, Spare, install_keeping, keep_unless_watched, renew, renew_kept},
     table::{Kind, use_own},
-    thread::is_only_thread,
+    thread::{is_only_thread, this_thread},
     traverse::{Collected, Enough, Traverse, Visit, install_traverse},
     uvloop::{Told, UvloopMemory, is_laid_out_as_known},
 };

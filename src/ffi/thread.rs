@@ -29,6 +29,14 @@ thread_local! {
     static KEEPING: Cell<Keeping> = const { Cell::new(Keeping::No) };
 }
 
+/// What tells this thread from all others that have to do with the interpreter now.
+#[cfg(feature = "module")]
+#[inline]
+pub(crate) fn this_thread(_py: Python<'_>) -> usize {
+    // SAFETY: attached, so this thread has a state.
+    unsafe { ffi::PyThreadState_Get() as usize }
+}
+
 /// Whether no other thread has to do with this interpreter, running or waiting.
 #[cfg(feature = "module")]
 pub(crate) fn is_only_thread(_py: Python<'_>) -> bool {

@@ -2,10 +2,10 @@
 //!
 //! The fields are touched by these files only: `create.rs` makes a future, `outcome.rs` finishes it
 //! and hands its outcome out, `callbacks.rs` keeps who waits and wakes them, `iterator.rs` is what
-//! `await` drives, `report.rs` speaks up for a future that dies with an exception nobody has seen,
-//! `rare.rs` keeps what most futures never have, and `awaited_by.rs` the edges of the call graph of
-//! 3.14. A [`Task`] is a future, too, and its
-//! fields here are those of its base class.
+//! `await` drives, `finishing.rs` the way into `set_result()`, `report.rs` speaks up for a future that
+//! dies with an exception nobody has seen, `rare.rs` keeps what most futures never have, and
+//! `awaited_by.rs` the edges of the call graph of 3.14. A [`Task`] is a future, too, and its fields here
+//! are those of its base class.
 //!
 //! A future without a loop is one whose `__init__` has not run: a subclass may have forgotten it.
 
@@ -13,6 +13,7 @@
 pub(crate) mod awaited_by;
 mod callbacks;
 mod create;
+mod finishing;
 mod iterator;
 mod outcome;
 mod rare;
@@ -26,7 +27,8 @@ use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 
 pub(crate) use callbacks::{Callback, add as add_callback};
 pub(crate) use create::given;
-pub(crate) use iterator::{FutureIter, prepare};
+pub(crate) use finishing::prepare;
+pub(crate) use iterator::FutureIter;
 pub(crate) use outcome::{
     Retrieved, cancel, cancel_with, invalid_state, set_exception, set_result,
 };

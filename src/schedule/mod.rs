@@ -62,7 +62,9 @@ fn soon_elsewhere<W: Work>(event_loop: &Bound<'_, PyAny>, work: W) -> PyResult<(
     let is_plain = work.has_plain_context(event_loop.py());
     let work = if is_plain { turn::join(event_loop, work)? } else { Some(work) };
     let Some(work) = work else { return Ok(()) };
-    let handle = give(CallSoon::OfLoop, event_loop, work.into(), 0)?;
+    let is_uvloops = uvloop::has_its_call_soon(event_loop)?;
+    let call_soon = if is_uvloops { CallSoon::OfUvloop } else { CallSoon::OfLoop };
+    let handle = give(call_soon, event_loop, work.into(), 0)?;
     uvloop::note(event_loop, &handle)
 }
 

@@ -7,9 +7,9 @@
 //! and nothing is watched, it is run in the same turn: some looks at files and timers that there are
 //! not are left out, as on the stock loops (`batch.rs`).
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::{mem, ptr};
 
 use pyo3::intern;
 use pyo3::panic::PanicException;
@@ -23,42 +23,41 @@ use crate::ffi::{self, Deque, Field, LeftContext, SharedField};
 use crate::seat::Seat;
 use crate::task::Task;
 
-/// For how many pieces of work a thread keeps the memory.
+/// For how many pieces of work a turn that has ended keeps the memory.
 const MOST_SPARE: usize = 1024;
 
 /// How many in a row go to the loop by themselves, at most.
 const MOST_ALONE: u8 = 3;
 
-thread_local! {
-    static TURNS: RefCell<Turns> = const { RefCell::new(Turns { begun: Vec::new(), spare: None }) };
-}
+/// The turn that has begun last, of those that have not ended: nearly always there is one at most. Where a
+/// thread has several stacks (greenlet), they end in any order. They are not noted by thread, as a variable
+/// of a thread takes longer to find than all of them.
+static LAST: Field<Option<&'static Begun>> = Field::new(None);
 
-/// The turns of a thread that have begun and not ended: nearly always one at most. Where a thread has
-/// several stacks (greenlet), they end in any order.
-struct Turns {
-    begun: Vec<Rc<Begun>>,
-    /// One that has ended, for the next.
-    spare: Option<Rc<Begun>>,
-}
+/// Those that have ended, for the next.
+static SPARE: Field<Option<&'static Begun>> = Field::new(None);
 
 /// A turn, for what becomes ready in it.
 struct Begun {
-    event_loop: Cell<usize>,
+    /// The one that began before it, or the next to be used again.
+    next: Field<Option<&'static Begun>>,
+    event_loop: Field<usize>,
+    thread: Field<usize>,
     /// The queue of the loop, since something has become ready.
     queue: SharedField,
     /// What is ready: first what is left of the pass that is being run, then what has become so since.
     ready: Field<VecDeque<Ready>>,
-    left_of_pass: Cell<usize>,
+    left_of_pass: Field<usize>,
     /// How many entries the queue had when the first of those others became ready.
-    position: Cell<usize>,
+    position: Field<usize>,
     /// Not while what has become ready is on its way to the loop: then everything else goes there.
-    is_open: Cell<bool>,
+    is_open: Field<bool>,
 }
 
 /// A turn, until it ends.
 struct Turn<'a, 'py> {
     event_loop: &'a Bound<'py, PyAny>,
-    begun: Rc<Begun>,
+    begun: &'static Begun,
     has_ended: Cell<bool>,
 }
 
@@ -74,7 +73,7 @@ enum Next<'a, 'py> {
 
 /// Has the turn that the loop is at in this thread see to the work; gives it back if there is none.
 pub(super) fn join<W: Work>(event_loop: &Bound<'_, PyAny>, work: W) -> PyResult<Option<W>> {
-    let Some(turn) = TURNS.with_borrow(|turns| turns.of(event_loop)) else { return Ok(Some(work)) };
+    let Some(turn) = Begun::of(event_loop) else { return Ok(Some(work)) };
     if !uvloop::only_appends(event_loop)? {
         return Ok(Some(work));
     }
@@ -139,61 +138,87 @@ pub(super) fn run_several<'py>(
     turn.end(outcome, &Next::Again(several))
 }
 
-impl Turns {
-    /// The turn that a loop is at.
-    fn of(&self, event_loop: &Bound<'_, PyAny>) -> Option<Rc<Begun>> {
-        let address = event_loop.as_ptr() as usize;
-        self.begun.iter().rfind(|turn| turn.event_loop.get() == address).cloned()
-    }
-
-    fn begin(&mut self, event_loop: &Bound<'_, PyAny>) -> Rc<Begun> {
-        let turn = self.spare.take().unwrap_or_else(|| Rc::new(Begun::new()));
-        turn.event_loop.set(event_loop.as_ptr() as usize);
-        turn.is_open.set(true);
-        self.begun.push(turn.clone());
-        turn
-    }
-
-    /// Ends a turn; answers with what it was noted by.
-    fn end(&mut self, turn: &Rc<Begun>) -> Option<Rc<Begun>> {
-        let index = self.begun.iter().rposition(|begun| Rc::ptr_eq(begun, turn))?;
-        if index + 1 == self.begun.len() {
-            self.begun.pop()
-        } else {
-            Some(self.begun.remove(index))
-        }
-    }
-}
-
 impl Begun {
     fn new() -> Self {
         Self {
-            event_loop: Cell::new(0),
+            next: Field::new(None),
+            event_loop: Field::new(0),
+            thread: Field::new(0),
             queue: SharedField::new(None),
             ready: Field::new(VecDeque::new()),
-            left_of_pass: Cell::new(0),
-            position: Cell::new(0),
-            is_open: Cell::new(false),
+            left_of_pass: Field::new(0),
+            position: Field::new(0),
+            is_open: Field::new(false),
         }
+    }
+
+    /// The turn that a loop is at in this thread.
+    fn of(event_loop: &Bound<'_, PyAny>) -> Option<&'static Self> {
+        let (py, address) = (event_loop.py(), event_loop.as_ptr() as usize);
+        let mut turn = LAST.peek(py)?;
+        while turn.event_loop.peek(py) != address || turn.thread.peek(py) != ffi::this_thread(py) {
+            turn = turn.next.peek(py)?;
+        }
+        Some(turn)
+    }
+
+    /// A turn begins.
+    fn begin(event_loop: &Bound<'_, PyAny>) -> &'static Self {
+        let py = event_loop.py();
+        let turn = match SPARE.peek(py) {
+            Some(spare) => {
+                SPARE.poke(py, spare.next.peek(py));
+                spare
+            }
+            None => Box::leak(Box::new(Self::new())),
+        };
+        turn.event_loop.poke(py, event_loop.as_ptr() as usize);
+        turn.thread.poke(py, ffi::this_thread(py));
+        turn.is_open.poke(py, true);
+        turn.next.poke(py, LAST.peek(py));
+        LAST.poke(py, Some(turn));
+        turn
+    }
+
+    /// It is over: nothing joins it any more.
+    fn leave(&'static self, py: Python<'_>) {
+        let mut place = &LAST;
+        while let Some(turn) = place.peek(py) {
+            if ptr::eq(turn, self) {
+                return place.poke(py, self.next.peek(py));
+            }
+            place = &turn.next;
+        }
+    }
+
+    /// It can be used again.
+    fn keep(&'static self, py: Python<'_>) {
+        self.next.poke(py, SPARE.peek(py));
+        SPARE.poke(py, Some(self));
+    }
+
+    /// Whether there is no other.
+    fn is_alone(&self, py: Python<'_>) -> bool {
+        LAST.peek(py).is_some_and(|last| ptr::eq(last, self)) && self.next.peek(py).is_none()
     }
 
     /// How much has become ready since the pass began.
     fn added(&self, py: Python<'_>) -> usize {
-        self.ready.len(py) - self.left_of_pass.get()
+        self.ready.len(py) - self.left_of_pass.peek(py)
     }
 
     /// Notes that work is ready; gives it back if somebody has put something behind that before it, or if
     /// the queue of the loop is not known yet.
     fn add<W: Work>(&self, event_loop: &Bound<'_, PyAny>, work: W) -> PyResult<Option<W>> {
         let py = event_loop.py();
-        if !self.is_open.get() || !self.knows_queue(event_loop)? {
+        if !self.is_open.peek(py) || !self.knows_queue(event_loop)? {
             return Ok(Some(work));
         }
         let length = self.queue_length(py)?;
         if self.added(py) == 0 {
-            self.position.set(length);
+            self.position.poke(py, length);
         }
-        if self.position.get() != length {
+        if self.position.peek(py) != length {
             return Ok(Some(work));
         }
         self.ready.push_back_with(py, || work.into());
@@ -217,8 +242,8 @@ impl Begun {
     fn deliver<'py>(&self, event_loop: &Bound<'py, PyAny>, next: &Next<'_, 'py>) -> PyResult<()> {
         let py = event_loop.py();
         let Some(queue) = self.queue.bound(py).and_then(stock::as_queue) else { return Ok(()) };
-        let position = self.position.get();
-        let left = self.left_of_pass.get();
+        let position = self.position.peek(py);
+        let left = self.left_of_pass.peek(py);
         if left == 0 {
             return deliver(event_loop, &queue, &self.ready, position, next);
         }
@@ -230,9 +255,10 @@ impl Begun {
 
     /// The same in the middle of a turn.
     fn hand_over(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.is_open.set(false);
+        let py = event_loop.py();
+        self.is_open.poke(py, false);
         let outcome = self.deliver(event_loop, &Next::Alone { before: 0 });
-        self.is_open.set(true);
+        self.is_open.poke(py, true);
         outcome
     }
 }
@@ -244,7 +270,7 @@ impl<'a, 'py> Turn<'a, 'py> {
         if !uvloop::is_known(event_loop)? {
             return Ok(None);
         }
-        let begun = TURNS.with_borrow_mut(|turns| turns.begin(event_loop));
+        let begun = Begun::begin(event_loop);
         Ok(Some(Self { event_loop, begun, has_ended: Cell::new(false) }))
     }
 
@@ -256,7 +282,7 @@ impl<'a, 'py> Turn<'a, 'py> {
         }
         Ok(self.begun.queue_length(py)? == 0
             && uvloop::has_nothing_to_watch(self.event_loop)?
-            && TURNS.with_borrow(|turns| turns.begun.len()) == 1
+            && self.begun.is_alone(py)
             && uvloop::only_appends(self.event_loop)?)
     }
 
@@ -288,47 +314,53 @@ impl<'a, 'py> Turn<'a, 'py> {
         seat: &mut Seat<'_, 'py>,
         task: Option<&Bound<'py, Task>>,
     ) -> PyResult<bool> {
-        let (py, begun) = (self.event_loop.py(), &self.begun);
-        begun.left_of_pass.set(begun.ready.len(py));
+        let (py, begun) = (self.event_loop.py(), self.begun);
+        begun.left_of_pass.poke(py, begun.ready.len(py));
         let next = || {
-            begun.left_of_pass.set(begun.left_of_pass.get().checked_sub(1)?);
+            begun.left_of_pass.poke(py, begun.left_of_pass.peek(py).checked_sub(1)?);
             begun.ready.pop_front(py)
         };
         run_all(next, seat, task)
     }
 
     /// Ends the turn. What is left of a pass goes in front of everything else.
-    fn end(&self, outcome: PyResult<()>, next: &Next<'_, 'py>) -> PyResult<()> {
-        match (outcome, self.deliver(next)) {
-            (Err(earlier), Err(later)) => Err(ffi::chain(self.event_loop.py(), earlier, later)),
+    fn end(self, outcome: PyResult<()>, next: &Next<'_, 'py>) -> PyResult<()> {
+        let (py, delivered) = (self.event_loop.py(), self.deliver(next));
+        mem::forget(self); // what it does when it goes was done
+        match (outcome, delivered) {
+            (Err(earlier), Err(later)) => Err(ffi::chain(py, earlier, later)),
             (outcome, delivered) => outcome.and(delivered),
         }
     }
 
     /// Gives what is ready to the loop, unless that was done.
     fn deliver(&self, next: &Next<'_, 'py>) -> PyResult<()> {
-        let (py, begun) = (self.event_loop.py(), &self.begun);
+        let (py, begun) = (self.event_loop.py(), self.begun);
         if self.has_ended.replace(true) {
             return Ok(());
         }
-        if !begun.queue.is_some(py) && begun.ready.is_empty(py) {
-            TURNS.with_borrow_mut(|turns| turns.spare = turns.end(begun));
-            return Ok(());
+        begun.leave(py);
+        let mut outcome = Ok(());
+        if begun.queue.is_some(py) || !begun.ready.is_empty(py) {
+            begun.is_open.poke(py, false);
+            if begun.ready.len(py) > 0 {
+                outcome = self.deliver_some(next);
+            }
+            begun.queue.clear(py);
+            if !begun.ready.is_empty(py) || begun.ready.capacity(py) > MOST_SPARE {
+                drop(begun.ready.take(py)); // what is left could not be delivered
+            }
         }
-        begun.is_open.set(false);
-        TURNS.with_borrow_mut(|turns| turns.end(begun));
-        let outcome = if begun.ready.len(py) > 0 { self.deliver_some(next) } else { Ok(()) };
-        begun.queue.clear(py);
-        if begun.ready.capacity(py) <= MOST_SPARE {
-            TURNS.with_borrow_mut(|turns| turns.spare = Some(begun.clone()));
-        }
+        begun.keep(py);
         outcome
     }
 
     fn deliver_some(&self, next: &Next<'_, 'py>) -> PyResult<()> {
-        let (py, begun) = (self.event_loop.py(), &self.begun);
+        let (py, begun) = (self.event_loop.py(), self.begun);
         let delivered = begun.deliver(self.event_loop, next);
-        if begun.left_of_pass.replace(0) == 0 {
+        let left = begun.left_of_pass.peek(py);
+        begun.left_of_pass.poke(py, 0);
+        if left == 0 {
             return delivered;
         }
         delivered.and(put_in_front(self.event_loop, begun.ready.take(py)))

@@ -65,6 +65,12 @@ pub(super) fn debug_of(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<bool>> 
     known.is_in_debug_mode(event_loop).map(Some)
 }
 
+/// Whether a loop is uvloop's and has its `call_soon()`.
+pub(super) fn has_its_call_soon(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let Some(known) = known_as(event_loop)? else { return Ok(false) };
+    known.class.has_method(event_loop, CALL_SOON)
+}
+
 /// `call_soon()` of uvloop, once a loop of it was seen: for what has become ready while the loop still had
 /// that one.
 pub(super) fn call_soon(py: Python<'_>) -> Option<&Bound<'_, PyAny>> {

@@ -124,7 +124,7 @@ fn as_future<'a, 'py>(task: &'a Bound<'py, Task>) -> &'a Bound<'py, Future> {
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     install_lifecycle::<Future>(py);
     install_lifecycle::<Task>(py);
-    future::prepare(py);
+    future::prepare(py)?;
     install_traverse::<Future>(py);
     install_traverse::<Task>(py);
     install_constructor::<Future>(py)?;
