@@ -5,7 +5,7 @@ use std::ptr;
 use pyo3::PyClass;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyType};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyString, PyType};
 
 use super::method::definition_of;
 
@@ -82,6 +82,26 @@ pub(crate) fn method_of<'py>(
     unsafe {
         _PyObject_GetMethod(object.as_ptr(), name.as_ptr(), &raw mut method);
         Bound::from_owned_ptr_or_err(object.py(), method)
+    }
+}
+
+/// Whether it makes no difference how long an object lives.
+pub(crate) fn is_plain(object: &Bound<'_, PyAny>) -> bool {
+    object.is_none()
+        || object.is_exact_instance_of::<PyBool>()
+        || object.is_exact_instance_of::<PyInt>()
+        || object.is_exact_instance_of::<PyFloat>()
+        || object.is_exact_instance_of::<PyString>()
+        || object.is_exact_instance_of::<PyBytes>()
+}
+
+/// Whether there are weak references to an object of a class that has them at a place of its own.
+pub(crate) fn has_weak_references(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: attached; a positive offset is that of the first of them, or NULL, in the object.
+    unsafe {
+        let offset = (*ffi::Py_TYPE(object.as_ptr())).tp_weaklistoffset;
+        offset <= 0
+            || !(*object.as_ptr().byte_offset(offset).cast::<*mut ffi::PyObject>()).is_null()
     }
 }
 

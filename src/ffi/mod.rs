@@ -76,8 +76,8 @@ pub(crate) use self::{
     },
     callable::{Callable, Called, install_call},
     class::{
-        attribute_of, is_unshared, member_of, method_of, never_changes, own_methods, references,
-        track, untrack, version_of, version_of_dict,
+        attribute_of, has_weak_references, is_plain, is_unshared, member_of, method_of,
+        never_changes, own_methods, references, track, untrack, version_of, version_of_dict,
     },
     construct::{
         Arguments, Construct, Signature, blank, construct, initialiser_of, install_allocation,

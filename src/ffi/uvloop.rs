@@ -1,6 +1,6 @@
 //! uvloop's loop as it is in memory: what it keeps to itself, and its methods would not tell.
 
-use std::ffi::{c_int, c_uint, c_ulong, c_void};
+use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -43,6 +43,27 @@ struct Object {
     listening_signals: c_int,
     old_signal_wakeup_id: c_int,
     timers: *mut ffi::PyObject,
+    files: *mut ffi::PyObject,
+    process: *mut ffi::PyObject,
+    calls_of_threads: *mut ffi::PyObject,
+    idle: *const Idle,
+}
+
+/// `UVIdle` (uvloop, `uvloop/handles/idle.pxd` and `handle.pxd`): what has libuv come to the queue again and
+/// again.
+#[repr(C)]
+struct Idle {
+    head: ffi::PyObject,
+    methods: *const c_void,
+    libuv: *const *const c_void,
+    event_loop: *const ffi::PyObject,
+    source_traceback: *mut ffi::PyObject,
+    closed: c_int,
+    inited: c_int,
+    context: *mut ffi::PyObject,
+    has_libuv: c_int,
+    handle: *mut ffi::PyObject,
+    running: c_int,
 }
 
 #[repr(C)]
@@ -77,6 +98,8 @@ pub(crate) struct Told<'a, 'py> {
     pub(crate) is_closed: bool,
     pub(crate) is_in_debug_mode: bool,
     pub(crate) queue: &'a Bound<'py, PyAny>,
+    /// At the end of that.
+    pub(crate) handle: &'a Bound<'py, PyAny>,
     pub(crate) referents: &'a Bound<'py, PyList>,
 }
 
@@ -114,6 +137,34 @@ pub(crate) fn is_laid_out_as_known(event_loop: &Bound<'_, PyAny>, told: &Told<'_
             && matches!(seen.listening_signals, 0 | 1)
             && shows(seen.timers)
             && ffi::Py_TYPE(seen.timers) == &raw mut ffi::PySet_Type
+            && [seen.files, seen.process, seen.calls_of_threads].into_iter().all(shows)
+            && shows(seen.idle.cast_mut().cast())
+            && is_idle_as_known(seen.idle, event_loop, told.handle)
+    }
+}
+
+/// The same for what has it come to its queue, where something waits now.
+///
+/// # Safety
+/// It is an object that is alive.
+unsafe fn is_idle_as_known(
+    idle: *const Idle,
+    event_loop: &Bound<'_, PyAny>,
+    handle: &Bound<'_, PyAny>,
+) -> bool {
+    // SAFETY: attached; the object is as large as its type says. What it points to is followed once all
+    // else was found to be right; libuv has who made a handle in its first word.
+    unsafe {
+        let class = ffi::Py_TYPE(idle.cast_mut().cast());
+        let is_named_so =
+            CStr::from_ptr((*class).tp_name).to_bytes().ends_with(b"uvloop.loop.UVIdle");
+        let seen = &*idle;
+        is_named_so
+            && (*class).tp_basicsize.cast_unsigned() == size_of::<Idle>()
+            && seen.event_loop == event_loop.as_ptr().cast_const()
+            && (seen.closed, seen.inited, seen.has_libuv, seen.running) == (0, 1, 1, 1)
+            && ffi::Py_TYPE(seen.handle) == ffi::Py_TYPE(handle.as_ptr())
+            && *seen.libuv == idle.cast()
     }
 }
 
@@ -136,6 +187,14 @@ impl<'a, 'py> UvloopMemory<'a, 'py> {
 
     pub(crate) fn is_in_debug_mode(self) -> bool {
         self.look().debug != 0
+    }
+
+    /// Whether the loop comes to its queue anyway: putting a handle at its end is all that `call_soon()` would
+    /// do, out of debug mode and while the loop is open.
+    pub(crate) fn comes_to_its_queue(self) -> bool {
+        let this = self.look();
+        // SAFETY: that object is there as long as the loop is open.
+        this.closed == 0 && this.debug == 0 && unsafe { (*this.idle).running } == 1
     }
 
     /// What is ready.

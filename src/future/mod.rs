@@ -183,6 +183,21 @@ pub(crate) fn exact<'a, 'py>(object: &'a Bound<'py, PyAny>) -> Option<&'a Bound<
     Some(unsafe { object.cast_unchecked() })
 }
 
+/// Whether nobody sees when a future goes that is done: it is of exactly this class, and its result makes no
+/// difference.
+pub(crate) fn goes_unseen(future: &Bound<'_, Future>) -> bool {
+    let this = future.get();
+    let py = future.py();
+    future.is_exact_instance_of::<Future>()
+        && this.life(py) == Life::Returned
+        && this
+            .value
+            .look(py, |value| value.as_ref().is_none_or(|value| ffi::is_plain(value.bind(py))))
+        && this.rare.look(py, Option::is_none)
+        && !ffi::has_own_attributes(future)
+        && !ffi::has_weak_references(future)
+}
+
 /// `context=` as `add_done_callback` takes it: without one, the current context is copied.
 pub(crate) enum CallbackContext<'py> {
     Current,

@@ -5,9 +5,11 @@
 //! exactly (`stock.rs`): what their `call_soon()` does, when nobody has changed it, is to append to a
 //! queue. There, what becomes ready one after the other shares one entry of the queue (`batch.rs`).
 //! A loop that has nothing of asyncio's is given tasks to call as cheaply as can be (`resume.rs`), and
-//! uvloop several at once where that makes no difference (`turn.rs`, `several.rs`).
+//! uvloop several at once where that makes no difference (`turn.rs`, `several.rs`), or one by a handle that
+//! its task keeps (`kept.rs`).
 
 mod batch;
+mod kept;
 mod known;
 mod pass;
 mod ready;
@@ -22,6 +24,7 @@ mod woken;
 use pyo3::intern;
 use pyo3::prelude::*;
 
+pub(crate) use kept::Kept;
 use ready::Work;
 pub(crate) use ready::{Ready, Step, Wakeup};
 use resume::Resume;
@@ -62,10 +65,10 @@ fn soon_elsewhere<W: Work>(event_loop: &Bound<'_, PyAny>, work: W) -> PyResult<(
     let is_plain = work.has_plain_context(event_loop.py());
     let work = if is_plain { turn::join(event_loop, work)? } else { Some(work) };
     let Some(work) = work else { return Ok(()) };
-    let is_uvloops = uvloop::has_its_call_soon(event_loop)?;
-    let call_soon = if is_uvloops { CallSoon::OfUvloop } else { CallSoon::OfLoop };
-    let handle = give(call_soon, event_loop, work.into(), 0)?;
-    uvloop::note(event_loop, &handle)
+    if uvloop::has_its_call_soon(event_loop)? {
+        return kept::give(event_loop, work.into());
+    }
+    give(CallSoon::OfLoop, event_loop, work.into(), 0).map(drop)
 }
 
 /// Gives what is ready to the loop; answers with the handle. `before` is how many tasks in a row went

@@ -99,9 +99,17 @@ impl Ready {
         }
     }
 
+    /// The task that this is the step of.
+    pub(super) fn task(&self) -> Option<&Py<Task>> {
+        match self {
+            Self::Step(task) | Self::Wakeup(task, _) => Some(task),
+            Self::Call { .. } | Self::Native(..) => None,
+        }
+    }
+
     /// Whether this is the step of a task.
     pub(super) fn is_of_task(&self) -> bool {
-        matches!(self, Self::Step(_) | Self::Wakeup(..))
+        self.task().is_some()
     }
 
     /// The function that stands for it, as a loop is given it and asyncio's log shows it.

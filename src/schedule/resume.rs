@@ -6,15 +6,15 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::ready::Ready;
-use super::{turn, uvloop};
+use super::{kept, turn, uvloop};
 use crate::ffi::{
     self, Callable, Called, Collected, Enough, Field, Kept, SharedField, Spare, Visit,
 };
-use crate::future::Future;
+use crate::future::{self, Future};
 use crate::seat::Seat;
 use crate::task::Task;
 
@@ -27,6 +27,8 @@ pub(crate) struct Resume {
     awaited: SharedField<Future>,
     /// How many tasks in a row went to the loop by themselves before this one (`turn.rs`).
     before: Field<u8>,
+    /// The handle that calls it, if the task is to keep it (`kept.rs`).
+    handle: SharedField<PyWeakrefReference>,
 }
 
 /// Called when the module is made.
@@ -62,6 +64,40 @@ impl Resume {
         Ok(Ok(resume))
     }
 
+    /// It will be called by this handle, again and again.
+    pub(super) fn note_handle(&self, handle: &Bound<'_, PyAny>) {
+        // Without, the handle is not kept.
+        drop(PyWeakrefReference::new(handle).map(|handle| self.handle.put(handle)));
+    }
+
+    pub(super) fn handle<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.handle.bound(py)?.upgrade()
+    }
+
+    /// Goes on with the task of this handle.
+    pub(super) fn go_on_with(&self, ready: Ready, py: Python<'_>) {
+        match ready {
+            Ready::Step(task) => self.fill((task.into_bound(py), None)),
+            Ready::Wakeup(task, awaited) => {
+                self.fill((task.into_bound(py), Some(awaited.into_bound(py))));
+            }
+            Ready::Call { .. } | Ready::Native(..) => {}
+        }
+    }
+
+    /// Lets go of the task and of what that has awaited, unless somebody would see what goes then, while it is
+    /// the context of the task.
+    pub(super) fn lets_go_unseen(&self, py: Python<'_>) -> bool {
+        let is_seen = |awaited: &Bound<'_, Future>| {
+            ffi::references(awaited) <= 2 && !future::goes_unseen(awaited)
+        };
+        if self.awaited.bound(py).as_ref().is_some_and(is_seen) {
+            return false;
+        }
+        drop((self.task.exchange(py, None), self.awaited.exchange(py, None)));
+        true
+    }
+
     /// The function that asyncio would have in its place.
     fn function<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self.task.bound(py) {
@@ -86,6 +122,7 @@ impl Kept for Resume {
             task: SharedField::new(None),
             awaited: SharedField::new(None),
             before: Field::new(0),
+            handle: SharedField::new(None),
         }
     }
 
@@ -96,7 +133,8 @@ impl Kept for Resume {
 
     fn take_out(&self, py: Python<'_>) -> impl Sized {
         let task = self.task.take(py).map(|task| task.into_bound(py));
-        (self.awaited.take(py).map(|awaited| awaited.into_bound(py)), task)
+        let handle = self.handle.take(py).map(|handle| handle.into_bound(py));
+        (self.awaited.take(py).map(|awaited| awaited.into_bound(py)), task, handle)
     }
 }
 
@@ -154,12 +192,15 @@ fn run<'py>(this: &Bound<'py, Resume>) -> PyResult<()> {
         Ok(true)
     };
     let before = resume.before.get(py);
-    turn::run(&event_loop, &task, before, first, || resume.awaited.clear(py))
+    turn::run(&event_loop, &task, before, first, || resume.awaited.clear(py))?;
+    kept::keep(&task, this);
+    Ok(())
 }
 
 impl Collected for Resume {
     fn show(this: Borrowed<'_, '_, Self>, visit: &Visit) -> Result<(), Enough> {
         this.get().task.traverse(visit)?;
-        this.get().awaited.traverse(visit)
+        this.get().awaited.traverse(visit)?;
+        this.get().handle.traverse(visit)
     }
 }

@@ -175,6 +175,7 @@ impl Loop {
                 is_closed: event_loop.call_method0("is_closed")?.is_truthy()?,
                 is_in_debug_mode: ffi::call(self.get_debug.bind(py), &[event_loop])?.is_truthy()?,
                 queue: queue.as_any(),
+                handle,
                 referents: &referents,
             },
         ))
@@ -192,6 +193,16 @@ fn get_libuv<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAn
     }
     let found = module.getattr_opt("libuv_get_loop_t_ptr")?;
     Ok(found.filter(|found| found.get_type().is(&compiled)))
+}
+
+/// The queue of a loop, if it is uvloop's and its `call_soon()` would do nothing but put a handle at the end of
+/// that.
+pub(super) fn queue_to_append_to<'py>(
+    event_loop: &Bound<'py, PyAny>,
+) -> PyResult<Option<Deque<'py>>> {
+    let Some(known) = known_as(event_loop)? else { return Ok(None) };
+    let memory = known.memory(event_loop).filter(|memory| memory.comes_to_its_queue());
+    Ok(memory.map(UvloopMemory::queue).and_then(stock::as_queue))
 }
 
 /// Whether the loop is one of uvloop's, which works as is known here.

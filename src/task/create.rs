@@ -115,7 +115,7 @@ fn fill_in(
         this.waiter.exchange(py, None),
         this.coroutine.exchange(py, Some(coroutine)),
     );
-    drop(former);
+    drop((former, this.kept.take_out(py)));
     let name = name.map(name_from).transpose()?;
     if name.is_none() {
         this.name_number.set(py, registry::next_name());

@@ -35,6 +35,7 @@ use crate::ffi::{
     install_lifecycle, install_traverse,
 };
 use crate::future::{self, Future, report};
+use crate::schedule::Kept;
 use crate::state::{Cancellation, Life};
 pub(crate) use cancel::cancel;
 
@@ -54,6 +55,8 @@ pub(crate) struct Task {
     name: SharedField,
     name_number: Field<u64>,
     log_destroy_pending: Field<bool>,
+    /// By what uvloop has called it.
+    kept: Kept,
     /// Its place among all tasks.
     links: Links,
 }
@@ -68,6 +71,7 @@ impl Task {
             name: Field::new(None),
             name_number: Field::new(0),
             log_destroy_pending: Field::new(false),
+            kept: Kept::nothing(),
             links: Links::new(),
         }
     }
@@ -81,6 +85,10 @@ impl Task {
     pub(crate) fn has_plain_context(&self, py: Python<'_>) -> bool {
         let is_plain = |context: &Py<PyAny>| ffi::is_context(context.bind(py));
         self.context.look(py, |context| context.as_ref().is_some_and(is_plain))
+    }
+
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.kept
     }
 
     /// The loop its steps run on.
@@ -108,6 +116,7 @@ impl Task {
         queue.extend(self.context.take(py));
         queue.extend(self.waiter.take(py));
         queue.extend(self.name.take(py));
+        self.kept.unload_into(py, queue);
     }
 }
 
@@ -364,7 +373,8 @@ impl Lifecycle for Task {
         let of_future = as_future(&this).get().take_out(py)?;
         let bound = |field: &SharedField| field.take(py).map(|object| object.into_bound(py));
         let (coroutine, context) = (bound(&task.coroutine), bound(&task.context));
-        Some((coroutine, context, bound(&task.waiter), bound(&task.name), of_future))
+        let (waiter, name) = (bound(&task.waiter), bound(&task.name));
+        Some((coroutine, context, waiter, name, task.kept.take_out(py), of_future))
     }
 
     fn unload(this: &Bound<'_, Self>, queue: &mut Vec<Py<PyAny>>) {
@@ -407,6 +417,7 @@ impl Collected for Task {
         this.get().coroutine.traverse(visit)?;
         this.get().context.traverse(visit)?;
         this.get().waiter.traverse(visit)?;
-        this.get().name.traverse(visit)
+        this.get().name.traverse(visit)?;
+        this.get().kept.show(visit)
     }
 }

@@ -2,7 +2,6 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
 use super::{Task, step};
 use crate::asyncio::asyncio;
@@ -84,23 +83,13 @@ fn by_builtin<'py>(
 ) -> PyResult<bool> {
     let py = future.py();
     let outcome = ffi::call_method_or_take_raised(future, intern!(py, "result"));
-    let is_plain = outcome.as_ref().is_ok_and(is_plain);
+    let is_plain = outcome.as_ref().is_ok_and(ffi::is_plain);
     step::step(task, outcome.err(), seat)?;
     if !is_plain {
         return Ok(false);
     }
     let references = ffi::call(asyncio(py).getweakrefcount.bind(py), &[future])?;
     Ok(!references.is_truthy()?)
-}
-
-/// Whether it makes no difference how long an object lives.
-fn is_plain(object: &Bound<'_, PyAny>) -> bool {
-    object.is_none()
-        || object.is_exact_instance_of::<PyBool>()
-        || object.is_exact_instance_of::<PyInt>()
-        || object.is_exact_instance_of::<PyFloat>()
-        || object.is_exact_instance_of::<PyString>()
-        || object.is_exact_instance_of::<PyBytes>()
 }
 
 fn exception_of<'py>(future: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
