@@ -7,6 +7,7 @@ import asyncio
 import contextvars
 import gc
 import os
+import sys
 import threading
 import weakref
 
@@ -157,8 +158,9 @@ def test_loop_that_is_closed_with_a_handle_in_its_queue(impl):
             gc.enable()
 
     _, is_gone, reports = like_builtin(scenario, impl)
-    assert is_gone
-    assert len(reports) == 1
+    # Since 3.14 the future that it awaits has it as well, for the call graph.
+    assert is_gone == (sys.version_info < (3, 14))
+    assert len(reports) == is_gone
 
 
 def test_nothing_is_left_when_it_ends(impl):
