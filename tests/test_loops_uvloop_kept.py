@@ -407,3 +407,57 @@ def test_task_that_is_made_anew(impl):
 
     log, _ = like_builtin(scenario, impl)
     assert log[-3:] == ["another"] * 3
+
+
+@pytest.mark.parametrize("options", [{}, {"eager_start": True}], ids=["later", "at once"])
+@pytest.mark.parametrize("by_itself", [True, False])
+def test_task_that_is_made_anew_while_its_handle_is_in_use(impl, by_itself, options):
+    if options and sys.version_info < (3, 12):
+        pytest.skip("eager tasks are of 3.12")
+
+    def in_context(name):
+        context = contextvars.copy_context()
+        context.run(VARIABLE.set, name)
+        return context
+
+    def scenario(impl, loop, _):
+        log, futures, coroutines = [], [], []
+
+        async def new():
+            for _ in range(5):
+                futures.append(loop.create_future())
+                await futures[-1]
+                log.append(("new", VARIABLE.get()))
+
+        def make_anew():
+            task.__init__(new(), loop=loop, context=in_context("new"), **options)
+
+        async def old():
+            for _ in range(4):
+                futures.append(loop.create_future())
+                await futures[-1]
+                log.append(("old", VARIABLE.get()))
+            if by_itself:
+                make_anew()
+            futures.append(loop.create_future())
+            await futures[-1]
+
+        coroutines.append(old())
+        task = impl.Task(coroutines[0], loop=loop, context=in_context("old"))
+        run_passes(loop)
+        for _ in range(4):
+            loop.call_soon(wake, futures)
+            run_passes(loop, 3)
+        if not by_itself:
+            loop.call_soon(lambda: (wake(futures), make_anew()))
+            run_passes(loop, 3)
+        for _ in range(4):
+            loop.call_soon(lambda: futures and wake(futures))
+            run_passes(loop, 3)
+        task.cancel()
+        run_passes(loop, 3)
+        coroutines[0].close()
+        return log
+
+    log = like_builtin(scenario, impl)
+    assert ("new", "new") in log

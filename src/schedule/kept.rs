@@ -75,7 +75,7 @@ pub(super) fn give(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> 
     };
     let handle = CallSoon::OfUvloop.call(event_loop, resume.as_any(), None, &context)?;
     if kept.had_one.get(py) {
-        resume.get().note_handle(&handle);
+        resume.get().note_handle(&handle, &task);
     }
     kept.had_one.set(py, true);
     uvloop::note(event_loop, &handle)
@@ -85,7 +85,7 @@ pub(super) fn give(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> 
 /// the call has held, and nobody sees that it does.
 pub(super) fn keep(task: &Bound<'_, Task>, resume: &Bound<'_, Resume>) {
     let py = task.py();
-    let Some(handle) = resume.get().handle(py) else { return };
+    let Some(handle) = resume.get().handle_for(task) else { return };
     // What is noted with the call has a reference to the task, and so has this call.
     if Task::is_done(task) || references(task) <= 2 || !resume.get().lets_go_unseen(py) {
         return;

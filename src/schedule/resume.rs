@@ -27,9 +27,13 @@ pub(crate) struct Resume {
     awaited: SharedField<Future>,
     /// How many tasks in a row went to the loop by themselves before this one (`turn.rs`).
     before: Field<u8>,
-    /// The handle that calls it, if the task is to keep it (`kept.rs`).
+    /// The handle that calls it, if the task is to keep it (`kept.rs`), and what that is for.
     handle: SharedField<PyWeakrefReference>,
+    place: Field<Place>,
 }
+
+/// The addresses of a loop and of a context.
+type Place = (usize, usize);
 
 /// Called when the module is made.
 pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
@@ -64,14 +68,20 @@ impl Resume {
         Ok(Ok(resume))
     }
 
-    /// It will be called by this handle, again and again.
-    pub(super) fn note_handle(&self, handle: &Bound<'_, PyAny>) {
-        // Without, the handle is not kept.
-        drop(PyWeakrefReference::new(handle).map(|handle| self.handle.put(handle)));
+    /// It will be called by this handle, which is for the task, again and again.
+    pub(super) fn note_handle(&self, handle: &Bound<'_, PyAny>, task: &Bound<'_, Task>) {
+        // Without one of these, the handle is not kept.
+        if let (Ok(handle), Ok(place)) = (PyWeakrefReference::new(handle), place_of(task)) {
+            self.handle.put(handle);
+            self.place.set(task.py(), place);
+        }
     }
 
-    pub(super) fn handle<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.handle.bound(py)?.upgrade()
+    /// The handle, if it is for this task: it is on its loop, and has its context.
+    pub(super) fn handle_for<'py>(&self, task: &Bound<'py, Task>) -> Option<Bound<'py, PyAny>> {
+        let handle = self.handle.bound(task.py())?.upgrade()?;
+        let place = place_of(task).ok()?;
+        (self.place.get(task.py()) == place).then_some(handle)
     }
 
     /// Goes on with the task of this handle.
@@ -123,6 +133,7 @@ impl Kept for Resume {
             awaited: SharedField::new(None),
             before: Field::new(0),
             handle: SharedField::new(None),
+            place: Field::new((0, 0)),
         }
     }
 
@@ -178,6 +189,12 @@ impl Callable for Resume {
     fn run(this: &Bound<'_, Self>) -> PyResult<()> {
         run(this)
     }
+}
+
+/// Where a task is run, for as long as it is: it may be made anew for elsewhere.
+fn place_of(task: &Bound<'_, Task>) -> PyResult<Place> {
+    let (event_loop, context) = (Task::ready_loop(task)?, task.get().ready_context(task.py())?);
+    Ok((event_loop.as_ptr() as usize, context.as_ptr() as usize))
 }
 
 fn run<'py>(this: &Bound<'py, Resume>) -> PyResult<()> {

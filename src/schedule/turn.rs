@@ -197,9 +197,16 @@ impl Begun {
         SPARE.poke(py, Some(self));
     }
 
-    /// Whether there is no other.
+    /// Whether there is no other in this thread.
     fn is_alone(&self, py: Python<'_>) -> bool {
-        LAST.peek(py).is_some_and(|last| ptr::eq(last, self)) && self.next.peek(py).is_none()
+        let mut place = &LAST;
+        while let Some(turn) = place.peek(py) {
+            if !ptr::eq(turn, self) && turn.thread.peek(py) == self.thread.peek(py) {
+                return false;
+            }
+            place = &turn.next;
+        }
+        true
     }
 
     /// How much has become ready since the pass began.
