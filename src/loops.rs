@@ -124,8 +124,8 @@ fn eager_task<'py>(
     Ok(Some(task.into_any()))
 }
 
-/// `event_loop.create_task()` with what was given, if it is one of these. That is the coroutine, and nothing
-/// else.
+/// `event_loop.create_task()` with what was given, if it is one of these, or that of a uvloop which was imported
+/// later and needs none. What was given is the coroutine, and nothing else.
 #[inline(never)]
 pub(crate) fn create_task<'py>(
     event_loop: &Bound<'py, PyAny>,
@@ -137,6 +137,8 @@ pub(crate) fn create_task<'py>(
         CreateTask::<UVLOOP>::call(event_loop, given)?
     } else if CREATE_TASK[RLOOP].is(&method) {
         CreateTask::<RLOOP>::call(event_loop, given)?
+    } else if schedule::has_its_create_task(event_loop)? {
+        Reply::Ask(method)
     } else {
         return Ok(None);
     };

@@ -487,3 +487,39 @@ def test_it_is_found_by_its_name():
     done = run_child(program, implementation("builtin"))
     expected = "create_task aioxide._core\nSchedule a coroutine on the running loop and return"
     assert (done.status, done.stdout, done.stderr) == (0, f"{expected} its task.\n", "")
+
+
+def test_uvloop_that_is_imported_later(impl):
+    pytest.importorskip("uvloop")
+    program = """
+        import asyncio, traceback
+        import uvloop
+
+        async def child():
+            return asyncio.current_task().get_name()
+
+        async def main():
+            loop = asyncio.get_running_loop()
+            first = asyncio.create_task(child())
+            print(await first == first.get_name(), type(first) is asyncio.Task)
+            print(await asyncio.create_task(child(), name="named"))
+            create_task = loop.create_task
+            loop.create_task = lambda coro, **options: print(options) or create_task(coro)
+            print(await asyncio.create_task(child()) == "Task-4")
+            del loop.create_task
+            loop.set_task_factory(lambda loop, coro, **options: coro.close() or 1 / 0)
+            try:
+                asyncio.create_task(child())
+            except ZeroDivisionError as error:
+                calls = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+                print(calls[0], calls[1], calls[-1])
+            loop.set_task_factory(None)
+            loop.set_debug(True)
+            print([frame.name for frame in asyncio.create_task(child())._source_traceback][-2:])
+            loop.set_debug(False)
+
+        uvloop.new_event_loop().run_until_complete(main())
+    """
+    seen = run_child(program, impl)
+    assert seen == run_child(program, implementation("builtin"))
+    assert (seen.status, seen.stdout.count("\n")) == (0, 6), seen.stderr

@@ -30,6 +30,7 @@ pub(crate) use ready::{Ready, Step, Wakeup};
 use resume::Resume;
 use stock::QueueEnd;
 pub(crate) use stock::{is_running, task_factory};
+pub(crate) use uvloop::has_its_create_task;
 
 use crate::ffi;
 use crate::seat::Seat;

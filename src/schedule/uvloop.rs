@@ -24,6 +24,8 @@ static STRANGER: SharedField<PyType> = SharedField::new(None);
 
 struct Loop {
     class: KnownClass,
+    /// What is gone around where tasks are made.
+    maker: KnownClass,
     /// Methods of uvloop, whatever else the class may have by those names.
     call_soon: Py<PyAny>,
     get_debug: Py<PyAny>,
@@ -38,6 +40,9 @@ struct Loop {
 const METHODS: [&str; 2] = ["call_soon", "get_debug"];
 const CALL_SOON: usize = 0;
 const GET_DEBUG: usize = 1;
+
+/// The method by which it makes tasks.
+const CREATE_TASK: &str = "create_task";
 
 /// So many timers are looked at to see if they are due; of more, some probably is.
 const MOST_TIMERS: c_uint = 4;
@@ -69,6 +74,12 @@ pub(super) fn debug_of(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<bool>> 
 pub(super) fn has_its_call_soon(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     let Some(known) = known_as(event_loop)? else { return Ok(false) };
     known.class.has_method(event_loop, CALL_SOON)
+}
+
+/// Whether a loop is uvloop's and makes tasks as it did at first.
+pub(crate) fn has_its_create_task(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let Some(known) = known_as(event_loop)? else { return Ok(false) };
+    known.maker.has_method(event_loop, 0)
 }
 
 /// `call_soon()` of uvloop, once a loop of it was seen: for what has become ready while the loop still had
@@ -127,6 +138,7 @@ impl Loop {
             get_libuv: get_libuv(class)?.map(Bound::unbind),
             is_laid_out_as_known: OnceCell::new(),
             class: KnownClass::new(class, &METHODS, &[])?,
+            maker: KnownClass::new(class, &[CREATE_TASK], &[])?,
         })
     }
 
