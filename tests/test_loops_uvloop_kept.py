@@ -13,6 +13,7 @@ import weakref
 
 import pytest
 from support import implementation
+from support.child import run_child
 from support.loops import run_passes
 from support.oracle import answer
 from support.tasks import assert_like_builtin_on, ending, reported, supervised_loop
@@ -461,3 +462,40 @@ def test_task_that_is_made_anew_while_its_handle_is_in_use(impl, by_itself, opti
 
     log = like_builtin(scenario, impl)
     assert ("new", "new") in log
+
+
+def test_loop_that_was_said_to_be_running():
+    """What is known of uvloop is found out while a loop of it runs, not while one only seems to."""
+    program = """
+        import asyncio, gc
+        import uvloop
+
+        async def waits(loop, futures):
+            for _ in range(5):
+                futures.append(loop.create_future())
+                await futures[-1]
+
+        def handles(held):
+            return {id(one) for one in gc.get_referents(held) if type(one).__name__ == "Handle"}
+
+        async def main():
+            loop, futures, seen = asyncio.get_running_loop(), [], set()
+            task = asyncio.create_task(waits(loop, futures))
+            await asyncio.sleep(0)
+            for _ in range(4):
+                loop.call_soon(lambda: futures.pop().set_result(None))
+                await asyncio.sleep(0.001)
+                seen |= handles(task)
+            print(len(seen))
+            task.cancel()
+
+        other = uvloop.new_event_loop()
+        asyncio._set_running_loop(other)
+        coroutine = asyncio.sleep(0)
+        task = other.create_task(coroutine)
+        asyncio._set_running_loop(None)
+        other.run_until_complete(task)
+        uvloop.new_event_loop().run_until_complete(main())
+    """
+    done = run_child(program, implementation("rust"))
+    assert (done.status, done.stdout, done.stderr) == (0, "1\n", "")

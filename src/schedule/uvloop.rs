@@ -162,7 +162,9 @@ impl Loop {
     #[cold]
     fn note(&self, event_loop: &Bound<'_, PyAny>, handle: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = event_loop.py();
-        if !ffi::call(asyncio(py).find_running_loop.bind(py), &[])?.is(event_loop) {
+        let running = ffi::call(asyncio(py).find_running_loop.bind(py), &[])?;
+        // Anybody can say that a loop is the running one.
+        if !running.is(event_loop) || !event_loop.call_method0("is_running")?.is_truthy()? {
             return Ok(());
         }
         let is_as_known = self.compare(event_loop, handle)?;
