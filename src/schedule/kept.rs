@@ -13,42 +13,81 @@ use pyo3::prelude::*;
 use super::ready::Ready;
 use super::resume::Resume;
 use super::{CallSoon, uvloop};
-use crate::ffi::{Enough, Field, SharedField, Visit, references};
+use crate::ffi::{Enough, Field, SharedField, Traverse, Visit, references};
 use crate::task::Task;
 
-/// What a task keeps between two calls.
-pub(crate) struct Kept {
-    /// Whether a handle was made for the task before: one that may be the only one is used once.
-    had_one: Field<bool>,
+/// What a task keeps between two calls: in a box, because nearly every task has none.
+pub(crate) struct Kept(Field<Option<Box<Pair>>>);
+
+/// A handle, and what it calls: both or none.
+#[derive(Default)]
+struct Pair {
     handle: SharedField,
     resume: SharedField<Resume>,
 }
 
+type Taken<'py> = (Option<Bound<'py, PyAny>>, Option<Bound<'py, Resume>>);
+
 impl Kept {
     pub(crate) fn nothing() -> Self {
-        Self {
-            had_one: Field::new(false),
-            handle: SharedField::new(None),
-            resume: SharedField::new(None),
-        }
+        Self(Field::new(None))
     }
 
-    pub(crate) fn take_out<'py>(
+    fn is_some(&self, py: Python<'_>) -> bool {
+        self.0.look(py, |pair| pair.as_ref().is_some_and(|pair| pair.handle.is_some(py)))
+    }
+
+    /// Takes out all of it.
+    pub(crate) fn take_out<'py>(&self, py: Python<'py>) -> Taken<'py> {
+        let taken = self.take(py);
+        drop(self.0.take(py)); // the box, which is empty
+        taken
+    }
+
+    /// Takes out what is kept, and leaves the box for the next.
+    fn take<'py>(&self, py: Python<'py>) -> Taken<'py> {
+        self.exchange(py, None, None)
+    }
+
+    fn put<'py>(&self, handle: Bound<'py, PyAny>, resume: Bound<'py, Resume>) -> Taken<'py> {
+        let py = handle.py();
+        if !self.0.is_some(py) {
+            drop(self.0.replace(py, Some(Box::default()))); // there was none
+        }
+        self.exchange(py, Some(handle), Some(resume))
+    }
+
+    fn exchange<'py>(
         &self,
         py: Python<'py>,
-    ) -> (Option<Bound<'py, PyAny>>, Option<Bound<'py, Resume>>) {
-        let handle = self.handle.take(py).map(|handle| handle.into_bound(py));
-        (handle, self.resume.take(py).map(|resume| resume.into_bound(py)))
+        handle: Option<Bound<'py, PyAny>>,
+        resume: Option<Bound<'py, Resume>>,
+    ) -> Taken<'py> {
+        let handle = handle.map(Bound::unbind);
+        let resume = resume.map(Bound::unbind);
+        let exchange =
+            |pair: &Pair| (pair.handle.replace(py, handle), pair.resume.replace(py, resume));
+        let former = self.0.look(py, |pair| pair.as_deref().map(exchange));
+        let (handle, resume) = former.unwrap_or_default();
+        (handle.map(|handle| handle.into_bound(py)), resume.map(|resume| resume.into_bound(py)))
     }
 
     pub(crate) fn unload_into(&self, py: Python<'_>, queue: &mut Vec<Py<PyAny>>) {
-        queue.extend(self.handle.take(py));
-        queue.extend(self.resume.take(py).map(Py::into_any));
+        let (handle, resume) = self.take(py);
+        queue.extend(handle.map(Bound::unbind));
+        queue.extend(resume.map(|resume| resume.into_any().unbind()));
     }
 
     pub(crate) fn show(&self, visit: &Visit) -> Result<(), Enough> {
-        self.handle.traverse(visit)?;
-        self.resume.traverse(visit)
+        self.0.traverse(visit)
+    }
+}
+
+impl Traverse for Option<Box<Pair>> {
+    fn traverse(&self, visit: &Visit) -> Result<(), Enough> {
+        let Some(pair) = self else { return Ok(()) };
+        pair.handle.traverse(visit)?;
+        pair.resume.traverse(visit)
     }
 }
 
@@ -61,9 +100,9 @@ pub(super) fn give(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> 
         return uvloop::note(event_loop, &handle);
     };
     let kept = task.get().kept();
-    if kept.handle.is_some(py)
+    if kept.is_some(py)
         && let Some(queue) = uvloop::queue_to_append_to(event_loop)?
-        && let (Some(handle), Some(resume)) = kept.take_out(py)
+        && let (Some(handle), Some(resume)) = kept.take(py)
     {
         resume.get().go_on_with(ready, py);
         return queue.append(&handle);
@@ -74,10 +113,10 @@ pub(super) fn give(event_loop: &Bound<'_, PyAny>, ready: Ready) -> PyResult<()> 
         Err(ready) => return super::give(CallSoon::OfUvloop, event_loop, ready, 0).map(drop),
     };
     let handle = CallSoon::OfUvloop.call(event_loop, resume.as_any(), None, &context)?;
-    if kept.had_one.get(py) {
+    // A task that has one the first time may have no other.
+    if task.get().had_handle(py) {
         resume.get().note_handle(&handle, &task);
     }
-    kept.had_one.set(py, true);
     uvloop::note(event_loop, &handle)
 }
 
@@ -90,8 +129,5 @@ pub(super) fn keep(task: &Bound<'_, Task>, resume: &Bound<'_, Resume>) {
     if Task::is_done(task) || references(task) <= 2 || !resume.get().lets_go_unseen(py) {
         return;
     }
-    let kept = task.get().kept();
-    let former =
-        (kept.handle.exchange(py, Some(handle)), kept.resume.exchange(py, Some(resume.clone())));
-    drop(former); // the same, if any
+    drop(task.get().kept().put(handle, resume.clone())); // the same, if any
 }

@@ -55,7 +55,8 @@ pub(crate) struct Task {
     name: SharedField,
     name_number: Field<u64>,
     log_destroy_pending: Field<bool>,
-    /// By what uvloop has called it.
+    /// Whether uvloop was given a handle for it alone, and what it keeps of that.
+    had_handle: Field<bool>,
     kept: Kept,
     /// Its place among all tasks.
     links: Links,
@@ -71,6 +72,7 @@ impl Task {
             name: Field::new(None),
             name_number: Field::new(0),
             log_destroy_pending: Field::new(false),
+            had_handle: Field::new(false),
             kept: Kept::nothing(),
             links: Links::new(),
         }
@@ -89,6 +91,11 @@ impl Task {
 
     pub(crate) fn kept(&self) -> &Kept {
         &self.kept
+    }
+
+    /// Whether uvloop was given a handle for it before; from now on it was.
+    pub(crate) fn had_handle(&self, py: Python<'_>) -> bool {
+        self.had_handle.replace(py, true)
     }
 
     /// The loop its steps run on.
