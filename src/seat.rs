@@ -35,9 +35,10 @@ impl<'a, 'py> Seat<'a, 'py> {
         Ok(Self { event_loop, entry, task: None, mark: 0, untouched: false })
     }
 
-    /// How many references a seat, and asyncio for it, have to a task that has left.
-    pub(crate) fn references() -> isize {
-        if Entry::is_known() { 2 } else { 0 }
+    /// Whether nobody holds a task that has left but a seat, asyncio for it, and one more.
+    pub(crate) fn holds_alone(task: &Bound<'_, Task>) -> bool {
+        let others = ffi::references(task) - 1;
+        others <= 0 || (others <= 2 && Entry::is_known())
     }
 
     pub(crate) fn event_loop(&self) -> &'a Bound<'py, PyAny> {
@@ -49,6 +50,7 @@ impl<'a, 'py> Seat<'a, 'py> {
     ///
     /// # Errors
     /// `RuntimeError` when another task of the loop is running.
+    #[inline(always)]
     pub(crate) fn take(&mut self, task: &Bound<'py, Task>) -> PyResult<()> {
         if let Some(entry) = &self.entry
             && self.is_written_to(entry, task)?
@@ -57,6 +59,11 @@ impl<'a, 'py> Seat<'a, 'py> {
             self.task = Some(task.clone());
             return Ok(());
         }
+        self.take_by_asyncio(task)
+    }
+
+    #[cold]
+    fn take_by_asyncio(&mut self, task: &Bound<'py, Task>) -> PyResult<()> {
         let py = task.py();
         asyncio(py).enter_task.call(py, &[self.event_loop, task])?;
         self.mark = self.entry.as_ref().map_or(0, Entry::mark);

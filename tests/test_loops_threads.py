@@ -108,6 +108,66 @@ def test_two_loops_in_two_threads(loop_kind, impl):
     assert totals == {0: sum(range(rounds)), 1: sum(range(rounds))}
 
 
+def test_two_loops_in_the_middle_of_their_passes(loop_kind, impl):
+    """What becomes ready in each stays in its own order."""
+    both_inside, orders, threads = threading.Barrier(2), {0: [], 1: []}, []
+
+    def serve(own, order):
+        async def stepping(number):
+            for turn in range(3):
+                order.append((turn, number))
+                if number == 1:
+                    both_inside.wait(60)
+                await asyncio.sleep(0)
+
+        async def main():
+            for task in [impl.Task(stepping(number), loop=own) for number in range(4)]:
+                await task
+
+        own.run_until_complete(impl.Task(main(), loop=own))
+
+    loops = [loop_or_skip(loop_kind, impl) for _ in range(2)]
+    for number, own in enumerate(loops):
+        threads.append(threading.Thread(target=serve, args=(own, orders[number])))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for own in loops:
+        own.close()
+    in_turns = [(turn, number) for turn in range(3) for number in range(4)]
+    assert orders == {0: in_turns, 1: in_turns}
+
+
+def test_what_another_thread_makes_ready_in_the_middle_of_a_step(impl):
+    """Nobody should, without `call_soon_threadsafe()`; it keeps its order all the same."""
+    loop = loop_or_skip("asyncio", impl)
+    order, futures = [], [impl.Future(loop=loop) for _ in range(3)]
+
+    async def waiting_for(number):
+        order.append(await futures[number])
+
+    def make_ready():
+        futures[1].set_result("first")
+        loop.call_soon(order.append, "second")
+        futures[0].set_result("third")
+        futures[2].set_result("fourth")
+
+    async def main():
+        tasks = [impl.Task(waiting_for(number), loop=loop) for number in range(3)]
+        await asyncio.sleep(0)
+        sooner = impl.Task(asyncio.sleep(0), loop=loop)
+        thread = threading.Thread(target=make_ready)
+        thread.start()
+        thread.join()
+        for task in [*tasks, sooner]:
+            await task
+
+    loop.run_until_complete(impl.Task(main(), loop=loop))
+    loop.close()
+    assert order == ["first", "second", "third", "fourth"]
+
+
 def test_making_tasks_in_many_threads(impl):
     """Each thread has a loop of its own; names and counts are shared by all."""
     names, failures, barrier = [], [], threading.Barrier(8)

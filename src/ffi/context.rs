@@ -1,5 +1,7 @@
 //! Contexts (PEP 567) without a Python call.
 
+use std::mem::ManuallyDrop;
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -32,22 +34,34 @@ pub(crate) fn is_context(object: &Bound<'_, PyAny>) -> bool {
 
 /// A context that is entered, until it is left or dropped.
 pub(crate) struct EnteredContext<'py> {
-    context: Option<Bound<'py, PyAny>>,
+    context: ManuallyDrop<Bound<'py, PyAny>>,
 }
 
 impl<'py> EnteredContext<'py> {
     /// # Errors
     /// `RuntimeError` when the context is entered already, `TypeError` when it is none.
+    #[inline(always)]
     pub(crate) fn enter(context: Bound<'py, PyAny>) -> PyResult<Self> {
         enter(&context)?;
-        Ok(Self { context: Some(context) })
+        Ok(Self { context: ManuallyDrop::new(context) })
     }
 
-    pub(crate) fn exit(mut self) -> PyResult<()> {
-        self.context.take().map_or(Ok(()), |context| leave(&context))
+    #[inline(always)]
+    pub(crate) fn exit(self) -> PyResult<()> {
+        let context = ManuallyDrop::new(self).take();
+        let outcome = leave(&context);
+        release(context);
+        outcome
+    }
+
+    /// The context, from one that is not used any more.
+    fn take(&mut self) -> Bound<'py, PyAny> {
+        // SAFETY: `exit` and `drop` call this, one of them, and once.
+        unsafe { ManuallyDrop::take(&mut self.context) }
     }
 }
 
+#[inline]
 fn enter(context: &Bound<'_, PyAny>) -> PyResult<()> {
     // SAFETY: attached; anything but a context is refused with an exception.
     match unsafe { ffi::PyContext_Enter(context.as_ptr()) } {
@@ -56,6 +70,7 @@ fn enter(context: &Bound<'_, PyAny>) -> PyResult<()> {
     }
 }
 
+#[inline]
 fn leave(context: &Bound<'_, PyAny>) -> PyResult<()> {
     // SAFETY: attached; a context that is not the current one is refused with an exception.
     match unsafe { ffi::PyContext_Exit(context.as_ptr()) } {
@@ -64,12 +79,33 @@ fn leave(context: &Bound<'_, PyAny>) -> PyResult<()> {
     }
 }
 
+/// Drops a reference of an object whose references the interpreter has just counted, in as many bits as it
+/// does that. PyO3 reads more of them, and for those a processor waits until the others are written.
+#[cfg(all(Py_3_14, target_pointer_width = "64"))]
+#[inline]
+fn release(object: Bound<'_, PyAny>) {
+    let object = object.into_ptr();
+    // SAFETY: attached; the reference was an owned one. A count below zero is that of an immortal object.
+    unsafe {
+        let count = &raw mut (*object).ob_refcnt.refcnt_and_flags.ob_refcnt;
+        match (*count).cast_signed() {
+            2.. => *count -= 1,
+            _ => ffi::Py_DECREF(object),
+        }
+    }
+}
+
+#[cfg(not(all(Py_3_14, target_pointer_width = "64")))]
+#[inline]
+fn release(object: Bound<'_, PyAny>) {
+    drop(object);
+}
+
 impl Drop for EnteredContext<'_> {
     /// Only reached when a panic passes by: the context must not stay entered.
     fn drop(&mut self) {
-        if let Some(context) = self.context.take()
-            && let Err(error) = leave(&context)
-        {
+        let context = self.take();
+        if let Err(error) = leave(&context) {
             unraisable(error, &context);
         }
     }

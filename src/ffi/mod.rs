@@ -96,7 +96,7 @@ pub(crate) use self::{
     iterate::{Advance, Iterate, install_awaiting, stop_iteration},
     method::{Given, Method, Quick, Reply},
     offer::{Offer, capsule, table_of},
-    own_attribute::{Own, OwnAttribute, OwnAttributes},
+    own_attribute::{Own, OwnAttribute, OwnAttributes, OwnTogether},
     queue::{Deque, DequeClass},
     recursion::Counted,
     spare::{Kept, Spare, install_keeping, keep_unless_watched, renew, renew_kept},

@@ -114,6 +114,72 @@ impl<'a, 'py> OwnAttributes<'a, 'py> {
     }
 }
 
+/// Attributes that are read together of objects that lack another one, which would hide something. To be
+/// asked as `OwnAttribute`.
+pub(crate) struct OwnTogether<const N: usize> {
+    lacked: Py<PyString>,
+    names: [Py<PyString>; N],
+    places: Field<Places<N>>,
+}
+
+/// Where the keys are among the first so many of a class; None unless all are, and the lacked one is not.
+#[derive(Clone, Copy)]
+struct Places<const N: usize> {
+    keys: usize,
+    looked_at: isize,
+    indices: Option<[usize; N]>,
+}
+
+impl<const N: usize> OwnTogether<N> {
+    pub(crate) fn new(lacked: &Bound<'_, PyString>, names: [&Bound<'_, PyString>; N]) -> Self {
+        Self {
+            lacked: lacked.clone().unbind(),
+            names: names.map(|name| name.clone().unbind()),
+            places: Field::new(Places { keys: 0, looked_at: 0, indices: None }),
+        }
+    }
+
+    /// What `look` makes of what the object has by these names; None where it takes a closer look to know.
+    /// It must run no Python code.
+    #[inline]
+    pub(crate) fn look<'py, R>(
+        &self,
+        object: &Bound<'py, PyAny>,
+        look: impl FnOnce([Option<Borrowed<'_, 'py, PyAny>>; N]) -> R,
+    ) -> Option<R> {
+        let py = object.py();
+        // SAFETY: attached; the object is valid.
+        let Attributes::Array { keys, values } =
+            (unsafe { layout::attributes_of(object.as_ptr()) })
+        else {
+            return None;
+        };
+        let mut places = self.places.peek(py);
+        // SAFETY: attached; a class that has an object is alive, and so are the keys it shares.
+        if places.keys != keys as usize || places.looked_at != unsafe { (*keys).entries } {
+            places = self.look_up(py, keys);
+        }
+        // SAFETY: attached; the array has a place for each key that the class shares, and the object holds
+        // what is there, or there is NULL. Nothing runs that could change it.
+        let value = |index| unsafe { Borrowed::from_ptr_or_opt(py, *values.add(index)) };
+        places.indices.map(|indices| look(indices.map(value)))
+    }
+
+    #[cold]
+    fn look_up(&self, py: Python<'_>, keys: *const Keys) -> Places<N> {
+        // SAFETY: attached; the keys are those of a class that is alive.
+        let find = |name: &Py<PyString>| unsafe { Keys::find(keys, name.as_ptr()) };
+        let found = self.names.each_ref().map(find);
+        let is_complete = find(&self.lacked).is_none() && found.iter().all(Option::is_some);
+        let indices = is_complete.then(|| found.map(Option::unwrap_or_default));
+        // SAFETY: as above.
+        let looked_at = unsafe { (*keys).entries };
+        let places = Places { keys: keys as usize, looked_at, indices };
+        self.places.poke(py, places);
+        places
+    }
+}
+
 /// How an object has its attributes.
 #[cfg_attr(Py_3_15, allow(dead_code))]
 enum Attributes {

@@ -57,12 +57,12 @@ pub(super) fn push(
     work: impl Work,
 ) -> PyResult<()> {
     let py = event_loop.py();
-    let QueueEnd { queue, begun } = end;
+    let QueueEnd { queue, pass } = end;
     let mut work = Some(work);
-    if let Some(begun) = begun {
+    if let Some(pass) = pass {
         queue.look_at_last(|last| {
             let batch = last.cast_exact::<Batch>().ok()?.get();
-            if batch.serial.get(py) == begun && !batch.cancelled.get(py) {
+            if batch.serial.get(py) == pass.batch(py) && !batch.cancelled.get(py) {
                 let work = work.take()?;
                 batch.work.push_back_with(py, || work.into());
             }
@@ -73,8 +73,8 @@ pub(super) fn push(
     let batch = Batch::begin(event_loop)?;
     batch.get().work.push_back(py, work.into());
     queue.append(batch.as_any())?;
-    if begun.is_some() {
-        pass::has_begun(batch.get().serial.get(py));
+    if let Some(pass) = pass {
+        pass.has_begun(py, batch.get().serial.get(py));
     }
     Ok(())
 }
@@ -213,8 +213,7 @@ impl Batch {
             };
             let pass = Pass::begin(event_loop, &queue);
             let is_over = Self::run_pass(seat, batch, &queue, is_first, task)?;
-            let next = pass::begun_in(&queue).unwrap_or_default();
-            drop(pass);
+            let next = pass.end();
             if is_over || passes_left == 0 {
                 break;
             }

@@ -18,6 +18,7 @@ mod several;
 mod stock;
 mod timers;
 mod turn;
+mod unended;
 mod uvloop;
 mod woken;
 
@@ -54,7 +55,7 @@ pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, work: impl Work) -> PyResult<b
     if let Some(end) = stock::queue_to_append_to(event_loop)?
         && work.has_plain_context(event_loop.py())
     {
-        let is_in_pass = end.begun.is_some();
+        let is_in_pass = end.pass.is_some();
         return batch::push(end, event_loop, work).map(|()| is_in_pass);
     }
     soon_elsewhere(event_loop, work).map(|()| false)
@@ -131,7 +132,7 @@ pub(crate) fn run_turn<'py>(
     first: impl FnOnce(&mut Seat<'_, 'py>) -> PyResult<bool>,
 ) -> PyResult<()> {
     match stock::queue_to_append_to(event_loop)? {
-        Some(QueueEnd { queue, begun: None }) => woken::run(&queue, event_loop, task, first),
+        Some(QueueEnd { queue, pass: None }) => woken::run(&queue, event_loop, task, first),
         _ => turn::run(event_loop, task, 0, first, || ()),
     }
 }

@@ -91,6 +91,7 @@ impl Ready {
     }
 
     /// Drops it, without a look at PyO3's own count of attachments where that is a part of the cost.
+    #[inline(always)]
     pub(super) fn release(self, py: Python<'_>) {
         match self {
             Self::Step(task) => drop(task.into_bound(py)),
@@ -153,10 +154,10 @@ impl Ready {
         let event_loop = seat.event_loop();
         let py = event_loop.py();
         seat.touch();
-        let outcome = match ffi::catch_panic(|| self.run_in_context(seat)) {
-            Ok(()) if !self.is_last_to_hold(py) => return Ok(()),
-            outcome => outcome,
-        };
+        let outcome = ffi::catch_panic(|| self.run_in_context(seat));
+        if outcome.is_ok() && !self.is_last_to_hold(py) {
+            return Ok(());
+        }
         seat.touch();
         let Err(error) = seat.clear_after(outcome) else { return Ok(()) };
         if error.is_instance_of::<PySystemExit>(py)
@@ -170,15 +171,15 @@ impl Ready {
     /// Whether a task or a future may go when this is dropped.
     fn is_last_to_hold(&self, py: Python<'_>) -> bool {
         match self {
-            Self::Step(task) => ffi::references(task.bind(py)) <= Seat::references() + 1,
+            Self::Step(task) => Seat::holds_alone(task.bind(py)),
             Self::Wakeup(task, future) => {
-                ffi::references(task.bind(py)) <= Seat::references() + 1
-                    || ffi::is_unshared(future.bind(py))
+                Seat::holds_alone(task.bind(py)) || ffi::is_unshared(future.bind(py))
             }
             Self::Call { .. } | Self::Native(..) => false, // they have cleared the seat
         }
     }
 
+    #[inline(always)]
     fn run_in_context(&self, seat: &mut Seat<'_, '_>) -> PyResult<()> {
         let py = seat.event_loop().py();
         if !self.is_of_task() {

@@ -10,8 +10,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PyString, PyType};
 
 use super::known::KnownClass;
+use super::pass::Running;
 use super::{pass, timers};
-use crate::ffi::{self, Deque, DequeClass, Own, OwnAttribute, OwnAttributes};
+use crate::ffi::{self, Deque, DequeClass, OwnAttribute, OwnAttributes, OwnTogether};
 
 /// What is gone around on a loop.
 const METHODS: [&str; 6] =
@@ -53,9 +54,10 @@ struct Stock {
 
 /// Attributes that a loop has of its own, or that would hide a method.
 struct LoopAttributes {
-    call_soon: OwnAttribute,
     closed: OwnAttribute,
     debug: OwnAttribute,
+    /// Debug mode and queue of a loop that has no `call_soon` of its own.
+    debug_and_ready: OwnTogether<2>,
     ready: OwnAttribute,
     scheduled: OwnAttribute,
     selector: OwnAttribute,
@@ -118,18 +120,27 @@ impl Stock {
     }
 
     /// The queue of a loop, if `call_soon()` is what it was at first and the loop is not in debug mode.
+    #[inline(always)]
     fn queue_as_ever<'py>(
         &self,
         event_loop: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let Some(class) = self.class_of(event_loop) else { return Ok(None) };
-        let own = OwnAttributes::of(event_loop);
-        if let (Own::Nothing, Own::Value(debug)) =
-            (own.get(&self.own.call_soon), own.get(&self.own.debug))
-        {
-            let is_off = debug == PyBool::new(event_loop.py(), false).as_ptr();
-            return Ok(if is_off { own.value(&self.own.ready) } else { None });
+        let queue = self.own.debug_and_ready.look(event_loop, |[debug, ready]| {
+            debug.is_some_and(|debug| is_false(&debug)).then_some(ready?.to_owned())
+        });
+        match queue.flatten() {
+            Some(queue) => Ok(Some(queue)),
+            None => self.queue_looked_for(class, event_loop),
         }
+    }
+
+    #[cold]
+    fn queue_looked_for<'py>(
+        &self,
+        class: &KnownClass,
+        event_loop: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let is_as_ever =
             class.has_method(event_loop, CALL_SOON)? && !self.is_in_debug_mode(event_loop);
         Ok(if is_as_ever { self.own.ready.value(event_loop) } else { None })
@@ -150,9 +161,12 @@ fn stock() -> &'static Stock {
 impl LoopAttributes {
     fn new(py: Python<'_>) -> Self {
         Self {
-            call_soon: OwnAttribute::new(intern!(py, "call_soon")),
             closed: OwnAttribute::new(intern!(py, "_closed")),
             debug: OwnAttribute::new(&PyString::intern(py, DEBUG)),
+            debug_and_ready: OwnTogether::new(
+                intern!(py, "call_soon"),
+                [&PyString::intern(py, DEBUG), intern!(py, "_ready")],
+            ),
             ready: OwnAttribute::new(intern!(py, "_ready")),
             scheduled: OwnAttribute::new(intern!(py, "_scheduled")),
             selector: OwnAttribute::new(intern!(py, "_selector")),
@@ -196,14 +210,14 @@ pub(super) fn is_usual_timer(timer: &Bound<'_, PyAny>) -> bool {
 /// The end of a stock loop's queue.
 pub(super) struct QueueEnd<'py> {
     pub(super) queue: Deque<'py>,
-    /// The batch that was begun there in the pass that this thread is in, 0 if there is none yet; None
-    /// outside such a pass.
-    pub(super) begun: Option<u64>,
+    /// The pass of it that the loop is in.
+    pub(super) pass: Option<&'static Running>,
 }
 
 /// The end of the queue of a stock loop, if `call_soon()` would do nothing but append to it: the loop is
 /// not in debug mode and not closed. Like `call_soon()` itself this does not look at which thread it is
 /// in: debug mode does that.
+#[inline(always)]
 pub(super) fn queue_to_append_to<'py>(
     event_loop: &Bound<'py, PyAny>,
 ) -> PyResult<Option<QueueEnd<'py>>> {
@@ -211,13 +225,13 @@ pub(super) fn queue_to_append_to<'py>(
         return Ok(None);
     };
     // A loop that is running cannot be closed.
-    let in_use = pass::queue_in_use(event_loop).filter(|used| used.queue == queue.address());
-    if let Some(used) = in_use {
-        return Ok(Some(QueueEnd { queue, begun: Some(used.begun) }));
+    let pass = pass::of(event_loop).filter(|pass| pass.is_of(&queue));
+    if pass.is_some() {
+        return Ok(Some(QueueEnd { queue, pass }));
     }
     let closed = stock().own.closed.value(event_loop);
     let is_open = closed.is_some_and(|closed| is_false(&closed));
-    Ok(is_open.then_some(QueueEnd { queue, begun: None }))
+    Ok(is_open.then_some(QueueEnd { queue, pass: None }))
 }
 
 /// The task factory of a stock loop that `call_soon()` is gone around on, or its None, if
@@ -246,7 +260,7 @@ pub(super) fn is_in_a_thread(event_loop: &Bound<'_, PyAny>) -> bool {
 /// `loop.is_running()`
 pub(crate) fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     let name = intern!(event_loop.py(), "is_running");
-    if pass::is_run_by(event_loop)
+    if pass::of(event_loop).is_some()
         && let Some(class) = maker(event_loop)
         && class.has_method(event_loop, IS_RUNNING)?
     {

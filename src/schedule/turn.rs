@@ -9,7 +9,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::{mem, ptr};
+use std::mem;
 
 use pyo3::intern;
 use pyo3::panic::PanicException;
@@ -18,6 +18,7 @@ use pyo3::types::PyDict;
 
 use super::ready::{self, Ready, Work};
 use super::several::Several;
+use super::unended::{Node, Unended};
 use super::{CallSoon, MOST_PASSES, give, give_callback, stock, uvloop};
 use crate::ffi::{self, Deque, Field, LeftContext, SharedField};
 use crate::seat::Seat;
@@ -29,19 +30,10 @@ const MOST_SPARE: usize = 1024;
 /// How many in a row go to the loop by themselves, at most.
 const MOST_ALONE: u8 = 3;
 
-/// The turn that has begun last, of those that have not ended: nearly always there is one at most. Where a
-/// thread has several stacks (greenlet), they end in any order. They are not noted by thread, as a variable
-/// of a thread takes longer to find than all of them.
-static LAST: Field<Option<&'static Begun>> = Field::new(None);
-
-/// Those that have ended, for the next.
-static SPARE: Field<Option<&'static Begun>> = Field::new(None);
+static TURNS: Unended<Begun> = Unended::new();
 
 /// A turn, for what becomes ready in it.
 struct Begun {
-    /// The one that began before it, or the next to be used again.
-    next: Field<Option<&'static Begun>>,
-    event_loop: Field<usize>,
     thread: Field<usize>,
     /// The queue of the loop, since something has become ready.
     queue: SharedField,
@@ -57,7 +49,7 @@ struct Begun {
 /// A turn, until it ends.
 struct Turn<'a, 'py> {
     event_loop: &'a Bound<'py, PyAny>,
-    begun: &'static Begun,
+    begun: &'static Node<Begun>,
     has_ended: Cell<bool>,
 }
 
@@ -141,8 +133,6 @@ pub(super) fn run_several<'py>(
 impl Begun {
     fn new() -> Self {
         Self {
-            next: Field::new(None),
-            event_loop: Field::new(0),
             thread: Field::new(0),
             queue: SharedField::new(None),
             ready: Field::new(VecDeque::new()),
@@ -154,59 +144,21 @@ impl Begun {
 
     /// The turn that a loop is at in this thread.
     fn of(event_loop: &Bound<'_, PyAny>) -> Option<&'static Self> {
-        let (py, address) = (event_loop.py(), event_loop.as_ptr() as usize);
-        let mut turn = LAST.peek(py)?;
-        while turn.event_loop.peek(py) != address || turn.thread.peek(py) != ffi::this_thread(py) {
-            turn = turn.next.peek(py)?;
-        }
-        Some(turn)
+        let py = event_loop.py();
+        Some(TURNS.find(event_loop, |turn| turn.is_in_this_thread(py))?)
     }
 
     /// A turn begins.
-    fn begin(event_loop: &Bound<'_, PyAny>) -> &'static Self {
+    fn begin(event_loop: &Bound<'_, PyAny>) -> &'static Node<Self> {
         let py = event_loop.py();
-        let turn = match SPARE.peek(py) {
-            Some(spare) => {
-                SPARE.poke(py, spare.next.peek(py));
-                spare
-            }
-            None => Box::leak(Box::new(Self::new())),
-        };
-        turn.event_loop.poke(py, event_loop.as_ptr() as usize);
+        let turn = TURNS.begin(event_loop, Self::new);
         turn.thread.poke(py, ffi::this_thread(py));
         turn.is_open.poke(py, true);
-        turn.next.poke(py, LAST.peek(py));
-        LAST.poke(py, Some(turn));
         turn
     }
 
-    /// It is over: nothing joins it any more.
-    fn leave(&'static self, py: Python<'_>) {
-        let mut place = &LAST;
-        while let Some(turn) = place.peek(py) {
-            if ptr::eq(turn, self) {
-                return place.poke(py, self.next.peek(py));
-            }
-            place = &turn.next;
-        }
-    }
-
-    /// It can be used again.
-    fn keep(&'static self, py: Python<'_>) {
-        self.next.poke(py, SPARE.peek(py));
-        SPARE.poke(py, Some(self));
-    }
-
-    /// Whether there is no other in this thread.
-    fn is_alone(&self, py: Python<'_>) -> bool {
-        let mut place = &LAST;
-        while let Some(turn) = place.peek(py) {
-            if !ptr::eq(turn, self) && turn.thread.peek(py) == self.thread.peek(py) {
-                return false;
-            }
-            place = &turn.next;
-        }
-        true
+    fn is_in_this_thread(&self, py: Python<'_>) -> bool {
+        self.thread.peek(py) == ffi::this_thread(py)
     }
 
     /// How much has become ready since the pass began.
@@ -289,7 +241,7 @@ impl<'a, 'py> Turn<'a, 'py> {
         }
         Ok(self.begun.queue_length(py)? == 0
             && uvloop::has_nothing_to_watch(self.event_loop)?
-            && self.begun.is_alone(py)
+            && TURNS.all_others(py, self.begun, |other| !other.is_in_this_thread(py))
             && uvloop::only_appends(self.event_loop)?)
     }
 
@@ -346,7 +298,7 @@ impl<'a, 'py> Turn<'a, 'py> {
         if self.has_ended.replace(true) {
             return Ok(());
         }
-        begun.leave(py);
+        TURNS.end(py, begun);
         let mut outcome = Ok(());
         if begun.queue.is_some(py) || !begun.ready.is_empty(py) {
             begun.is_open.poke(py, false);
@@ -358,7 +310,7 @@ impl<'a, 'py> Turn<'a, 'py> {
                 drop(begun.ready.take(py)); // what is left could not be delivered
             }
         }
-        begun.keep(py);
+        TURNS.keep(py, begun);
         outcome
     }
 

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use super::batch::Batch;
-use super::pass::{self, Pass};
+use super::pass::Pass;
 use crate::asyncio::asyncio;
 use crate::ffi::{self, Deque, LeftContext};
 use crate::seat::Seat;
@@ -24,8 +24,7 @@ pub(super) fn run<'py>(
     let mut may_go_on = false;
     let outcome = first(&mut seat).map(|answer| may_go_on = answer);
     seat.clear_after(outcome)?;
-    let next = pass::begun_in(queue).unwrap_or_default();
-    drop(pass);
+    let next = pass.end();
     if !may_go_on
         || Task::is_done(task)
         || next == 0

@@ -52,6 +52,7 @@ pub(super) fn schedule_throw(task: &Bound<'_, Task>, exception: &Bound<'_, PyAny
 }
 
 /// Runs one step as the current task of the loop. `exception` is thrown into the coroutine.
+#[inline(always)]
 pub(super) fn step<'py>(
     task: &Bound<'py, Task>,
     exception: Option<Bound<'py, PyAny>>,

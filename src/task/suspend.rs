@@ -22,20 +22,14 @@ pub(super) fn suspend<'py>(
     yielded: Bound<'py, PyAny>,
     event_loop: &Bound<'py, PyAny>,
 ) -> PyResult<Left> {
-    if !as_future(task).get().belongs_to(task.py(), event_loop) {
+    let own_loop;
+    let event_loop = if as_future(task).get().belongs_to(task.py(), event_loop) {
+        event_loop
+    } else {
         // The coroutine has made its own task anew.
-        let event_loop = as_future(task).get().ready_loop(task.py())?;
-        return suspend_on(task, yielded, &event_loop);
-    }
-    suspend_on(task, yielded, event_loop)
-}
-
-/// The same with the loop that the task belongs to.
-fn suspend_on<'py>(
-    task: &Bound<'py, Task>,
-    yielded: Bound<'py, PyAny>,
-    event_loop: &Bound<'py, PyAny>,
-) -> PyResult<Left> {
+        own_loop = as_future(task).get().ready_loop(task.py())?;
+        &own_loop
+    };
     if yielded.is_none() {
         let is_known = schedule::soon(event_loop, Step(task.clone().unbind()))?;
         return Ok(if is_known { Left::KnownLoop } else { Left::Anything });
