@@ -145,6 +145,7 @@ pub(crate) fn create_task<'py>(
     match reply {
         Reply::Answer(task) => Ok(Some(task)),
         Reply::Ask(function) => ffi::call(&function, &[event_loop, coroutine]).map(Some),
+        Reply::Raise(exception) => Err(ffi::as_raised(exception)),
     }
 }
 

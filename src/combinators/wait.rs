@@ -90,12 +90,15 @@ impl Watch {
     /// Return the set of the futures that are done and the set of those that are not.
     fn sort<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PySet>, Bound<'py, PySet>)> {
         fault::point();
-        let (done, pending) = (PySet::empty(py)?, PySet::empty(py)?);
-        for future in self.futures.bind(py) {
-            let set = if child::is_done(&future)? { &done } else { &pending };
-            set.add(future)?;
+        let futures = self.futures.bind(py);
+        let pending = PySet::empty(py)?;
+        for future in futures {
+            if !child::is_done(&future)? {
+                pending.add(future)?;
+            }
         }
-        Ok((done, pending))
+        let done = futures.call_method1(intern!(py, "difference"), (&pending,))?;
+        Ok((done.cast_into()?, pending))
     }
 
     // Here for the class to take part in the collection of garbage; `ffi::install_traverse` puts what

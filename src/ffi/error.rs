@@ -61,11 +61,38 @@ pub(crate) fn as_raised(exception: Bound<'_, PyAny>) -> PyErr {
 
 /// Raises an exception instance as `PyErr_SetObject` does: an exception that is being handled
 /// becomes its `__context__`.
-pub(crate) fn raise(exception: &Bound<'_, PyAny>) -> PyErr {
+pub(crate) fn raise(exception: Bound<'_, PyAny>) -> PyErr {
+    as_raised(chained(exception))
+}
+
+/// The instance, as it would be when it was raised.
+pub(crate) fn chained(exception: Bound<'_, PyAny>) -> Bound<'_, PyAny> {
+    if is_handling_nothing(exception.py()) {
+        return exception;
+    }
     let kind = exception.get_type();
     // SAFETY: attached, `exception` is an instance of the exception class `kind`.
     unsafe { ffi::PyErr_SetObject(kind.as_ptr(), exception.as_ptr()) };
-    as_raised(take_raised(exception.py()))
+    take_raised(exception.py())
+}
+
+/// Whether no `except` or `finally` is handling an exception.
+pub(super) fn is_handling_nothing(py: Python<'_>) -> bool {
+    // SAFETY: attached; the answer is an owned reference or NULL.
+    unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyErr_GetHandledException()) }.is_none()
+}
+
+/// Sets an exception instance as the one that is raised, unchanged.
+#[cfg(Py_3_12)]
+pub(super) fn set_raised(exception: Bound<'_, PyAny>) {
+    // SAFETY: attached; the function takes over the reference.
+    unsafe { ffi::PyErr_SetRaisedException(exception.into_ptr()) };
+}
+
+#[cfg(not(Py_3_12))]
+pub(super) fn set_raised(exception: Bound<'_, PyAny>) {
+    let py = exception.py();
+    as_raised(exception).restore(py);
 }
 
 /// Makes `earlier` the context of `later`, which was raised while the first was on its way out.

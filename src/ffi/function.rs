@@ -13,7 +13,7 @@ use pyo3::PyClass;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyString, PyType};
 
 use super::class::put_method;
 use super::entry::{Entry, Passed, enter};
@@ -72,24 +72,38 @@ impl Function {
 }
 
 /// Has a method that takes one argument be called by the interpreter's shortest way for that. Once, when the
-/// module is made: PyO3 has made it, and it is shown as before.
+/// module is made.
 pub(crate) fn take_one_argument<F: Body>(py: Python<'_>) -> PyResult<()> {
-    let class = py.get_type::<F::Receiver>();
-    let name = PyString::intern(py, F::NAME);
+    let way = ffi::PyMethodDefPointer { PyCFunction: call_with_one::<F> };
+    // SAFETY: the function takes what such a method is called with.
+    unsafe { redefine(&py.get_type::<F::Receiver>(), F::NAME, way, ffi::METH_O) }.map(drop)
+}
+
+/// Has a method that PyO3 has made run something else, and be shown as before. Answers with the former one.
+///
+/// # Safety
+/// The function takes what the flags say, of objects of the class. No other thread uses the class yet.
+pub(super) unsafe fn redefine<'py>(
+    class: &Bound<'py, PyType>,
+    name: &str,
+    way: ffi::PyMethodDefPointer,
+    flags: std::ffi::c_int,
+) -> PyResult<Bound<'py, PyAny>> {
+    let name = PyString::intern(class.py(), name);
     let made = class.getattr("__dict__")?.get_item(&name)?;
-    let Some(definition) = definition_of(&made) else { return Ok(()) };
-    // SAFETY: attached; a definition lives for ever, and so does this one. The class is ready, and no other
-    // thread uses it yet.
+    let definition =
+        definition_of(&made).ok_or_else(|| PyTypeError::new_err(format!("{made} is no method")))?;
+    // SAFETY: attached; a definition lives for ever, and so does this one. The class is ready.
     unsafe {
         let definition = Function(UnsafeCell::new(ffi::PyMethodDef {
-            ml_meth: ffi::PyMethodDefPointer { PyCFunction: call_with_one::<F> },
-            ml_flags: ffi::METH_O,
+            ml_meth: way,
+            ml_flags: flags,
             ..*definition
         }));
-        put_method(&class, &name, Box::leak(Box::new(definition)).0.get())?;
+        put_method(class, &name, Box::leak(Box::new(definition)).0.get())?;
         ffi::PyType_Modified(class.as_type_ptr());
     }
-    Ok(())
+    Ok(made)
 }
 
 unsafe extern "C" fn call_with_one<F: Body>(

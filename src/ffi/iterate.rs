@@ -14,6 +14,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::error::catch_panic;
+#[cfg(Py_3_12)]
+use super::error::is_handling_nothing;
 use super::spare::{Kept, install_keeping};
 
 unsafe extern "C" {
@@ -190,23 +192,10 @@ unsafe fn end_with(value: &Bound<'_, PyAny>) {
     // SAFETY: the caller vouches for the attachment; the value is a valid object.
     unsafe {
         #[cfg(Py_3_12)]
-        if is_handling_nothing() && raise_new_stop(value) {
+        if is_handling_nothing(value.py()) && raise_new_stop(value) {
             return;
         }
         _PyGen_SetStopIterationValue(value.as_ptr());
-    }
-}
-
-/// # Safety
-/// Attached.
-#[cfg(Py_3_12)]
-unsafe fn is_handling_nothing() -> bool {
-    // SAFETY: the caller vouches for the attachment; the answer is an owned reference or NULL.
-    unsafe {
-        let handled = ffi::PyErr_GetHandledException();
-        let nothing = handled.is_null();
-        ffi::Py_XDECREF(handled);
-        nothing
     }
 }
 

@@ -10,6 +10,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 use super::entry::{Entry, Passed, enter};
+use super::error::set_raised;
+use super::function::redefine;
 use super::unwind::{PyObject_Vectorcall, hang_if_ended};
 
 /// What such a method does.
@@ -26,6 +28,19 @@ pub(crate) enum Reply<'py> {
     Answer(Bound<'py, PyAny>),
     /// The function to call instead, with the same arguments.
     Ask(Bound<'py, PyAny>),
+    /// The exception instance to raise, unchanged.
+    Raise(Bound<'py, PyAny>),
+}
+
+/// Has a method that PyO3 has made begin with a short way. Answers with what is to be asked where that does
+/// not go on. Once, when the module is made.
+pub(crate) fn begin_with<'py, Q: Quick>(
+    class: &Bound<'py, PyType>,
+    name: &str,
+) -> PyResult<Bound<'py, PyAny>> {
+    let way = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: enter::<Call<Q>> };
+    // SAFETY: the function takes what such a method is called with.
+    unsafe { redefine(class, name, way, ffi::METH_FASTCALL | ffi::METH_KEYWORDS) }
 }
 
 /// So many arguments are passed on without a place of memory for them.
@@ -42,6 +57,13 @@ pub(crate) struct Given<'a, 'py> {
 impl<'py> Given<'_, 'py> {
     pub(crate) fn is_nothing(&self) -> bool {
         self.positional.is_empty() && self.keywords.is_empty()
+    }
+
+    /// The only argument, if it is one by position.
+    pub(crate) fn single(&self) -> Option<Bound<'py, PyAny>> {
+        let [value] = self.positional else { return None };
+        // SAFETY: the interpreter lends this object for the call.
+        self.keywords.is_empty().then(|| unsafe { Bound::from_borrowed_ptr(self.py, *value) })
     }
 
     pub(crate) fn positional(&self) -> impl ExactSizeIterator<Item = Bound<'py, PyAny>> {
@@ -148,6 +170,10 @@ impl<Q: Quick> Entry for Call<Q> {
             let given = Given { positional, keywords, names: names_given, py };
             match Q::call(&receiver, &given)? {
                 Reply::Answer(answer) => Ok(answer.into_ptr()),
+                Reply::Raise(exception) => {
+                    set_raised(exception);
+                    Ok(ptr::null_mut())
+                }
                 Reply::Ask(function) if Q::HAS_RECEIVER => {
                     ask_with(&receiver, &function, values, count, names)
                 }

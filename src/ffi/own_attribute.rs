@@ -114,15 +114,16 @@ impl<'a, 'py> OwnAttributes<'a, 'py> {
     }
 }
 
-/// Attributes that are read together of objects that lack another one, which would hide something. To be
-/// asked as `OwnAttribute`.
-pub(crate) struct OwnTogether<const N: usize> {
-    lacked: Py<PyString>,
+/// Attributes that are read together of objects that lack others, which would hide something. To be asked
+/// as `OwnAttribute`.
+pub(crate) struct OwnTogether<const LACKED: usize, const N: usize> {
+    lacked: [Py<PyString>; LACKED],
     names: [Py<PyString>; N],
     places: Field<Places<N>>,
 }
 
-/// Where the keys are among the first so many of a class; None unless all are, and the lacked one is not.
+/// Where the keys are among the first so many of a class; None unless all are, and those that are to be
+/// lacked are not.
 #[derive(Clone, Copy)]
 struct Places<const N: usize> {
     keys: usize,
@@ -130,11 +131,12 @@ struct Places<const N: usize> {
     indices: Option<[usize; N]>,
 }
 
-impl<const N: usize> OwnTogether<N> {
-    pub(crate) fn new(lacked: &Bound<'_, PyString>, names: [&Bound<'_, PyString>; N]) -> Self {
+impl<const LACKED: usize, const N: usize> OwnTogether<LACKED, N> {
+    pub(crate) fn new(py: Python<'_>, lacked: [&str; LACKED], names: [&str; N]) -> Self {
+        let intern = |name: &str| PyString::intern(py, name).unbind();
         Self {
-            lacked: lacked.clone().unbind(),
-            names: names.map(|name| name.clone().unbind()),
+            lacked: lacked.map(intern),
+            names: names.map(intern),
             places: Field::new(Places { keys: 0, looked_at: 0, indices: None }),
         }
     }
@@ -149,10 +151,10 @@ impl<const N: usize> OwnTogether<N> {
     ) -> Option<R> {
         let py = object.py();
         // SAFETY: attached; the object is valid.
-        let Attributes::Array { keys, values } =
-            (unsafe { layout::attributes_of(object.as_ptr()) })
-        else {
-            return None;
+        let (keys, values) = match unsafe { layout::attributes_of(object.as_ptr()) } {
+            Attributes::Array { keys, values } => (keys, values),
+            Attributes::None => return Some(look([const { None }; N])),
+            Attributes::Elsewhere => return None,
         };
         let mut places = self.places.peek(py);
         // SAFETY: attached; a class that has an object is alive, and so are the keys it shares.
@@ -170,7 +172,8 @@ impl<const N: usize> OwnTogether<N> {
         // SAFETY: attached; the keys are those of a class that is alive.
         let find = |name: &Py<PyString>| unsafe { Keys::find(keys, name.as_ptr()) };
         let found = self.names.each_ref().map(find);
-        let is_complete = find(&self.lacked).is_none() && found.iter().all(Option::is_some);
+        let is_complete = self.lacked.iter().all(|name| find(name).is_none())
+            && found.iter().all(Option::is_some);
         let indices = is_complete.then(|| found.map(Option::unwrap_or_default));
         // SAFETY: as above.
         let looked_at = unsafe { (*keys).entries };

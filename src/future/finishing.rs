@@ -11,7 +11,7 @@ struct SetException;
 
 /// Prepares the class for its first objects. Called when the module is made.
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
-    iterator::prepare(py);
+    iterator::prepare(py)?;
     ffi::take_one_argument::<SetResult>(py)?;
     ffi::take_one_argument::<SetException>(py)
 }

@@ -1,5 +1,6 @@
 //! What `await future` drives: yields the future once, then gives its outcome.
 
+use once_cell::sync::OnceCell;
 use pyo3::exceptions::{
     PyBaseException, PyDeprecationWarning, PyRuntimeError, PyStopIteration, PyTypeError,
 };
@@ -11,7 +12,8 @@ use super::Future;
 use super::outcome::is_exception_class;
 use crate::asyncio::asyncio;
 use crate::ffi::{
-    self, Advance, Collected, Enough, Field, Iterate, Kept, SharedField, Spare, Visit, fault,
+    self, Advance, Collected, Enough, Field, Given, Iterate, Kept, Quick, Reply, SharedField,
+    Spare, Visit, fault,
 };
 use crate::state::Life;
 use crate::task::Task;
@@ -116,11 +118,36 @@ impl FutureIter {
     }
 }
 
-/// Puts the short way of awaiting on both classes. Called when the module is made.
-pub(crate) fn prepare(py: Python<'_>) {
+/// `throw()` as the interpreter calls it: with an exception instance.
+struct Throw;
+
+/// The rest of it.
+static THROW: OnceCell<Py<PyAny>> = OnceCell::new();
+
+impl Quick for Throw {
+    fn call<'py>(iterator: &Bound<'py, PyAny>, given: &Given<'_, 'py>) -> PyResult<Reply<'py>> {
+        let py = iterator.py();
+        if let Some(exception) = given.single()
+            && exception.is_instance_of::<PyBaseException>()
+        {
+            // SAFETY: this is in no other class, and in that one cannot be called with anything else.
+            unsafe { iterator.cast_unchecked::<FutureIter>() }.get().future.clear(py);
+            return Ok(Reply::Raise(exception));
+        }
+        let rest = THROW.get().expect("filled when the module is made");
+        Ok(Reply::Ask(rest.bind(py).clone()))
+    }
+}
+
+/// Puts the short way of awaiting on both classes, and of throwing on the iterator. Called when the module is
+/// made.
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    let rest = ffi::begin_with::<Throw>(&py.get_type::<FutureIter>(), "throw")?;
+    let _ = THROW.set(rest.unbind());
     let classes = [Future::type_object_raw(py), Task::type_object_raw(py)];
     ffi::install_awaiting::<FutureIter>(py, &classes);
     ffi::install_traverse::<FutureIter>(py);
+    Ok(())
 }
 
 #[pymethods]

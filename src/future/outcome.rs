@@ -15,6 +15,8 @@ pub(crate) enum Retrieved<'py> {
     Result(Bound<'py, PyAny>),
     /// The exception that was set, with the traceback that it had then.
     Exception(Bound<'py, PyAny>),
+    /// The error of a future that was cancelled, which is raised now: chained to what is handled.
+    Cancelled(Bound<'py, PyAny>),
 }
 
 pub(crate) fn invalid_state(py: Python<'_>, message: impl Into<String>) -> PyErr {
@@ -144,11 +146,11 @@ pub(super) fn stop_work(future: &Bound<'_, Future>) {
 
 impl Future {
     /// The outcome of a future that is done; the error of `result()` if there is none to be had.
-    ///
-    /// A cancelled future answers with an error that is raised now, chained to what is handled.
     pub(crate) fn retrieve<'py>(&self, py: Python<'py>) -> PyResult<Retrieved<'py>> {
         match self.life(py) {
-            Life::Cancelled => Err(ffi::raise(&self.make_cancelled_error(py)?)),
+            Life::Cancelled => {
+                Ok(Retrieved::Cancelled(ffi::chained(self.make_cancelled_error(py)?)))
+            }
             Life::Pending => Err(invalid_state(py, "Result is not set.")),
             Life::Returned => Ok(Retrieved::Result(self.value_or_none(py))),
             Life::Raised => {
@@ -178,7 +180,8 @@ impl Future {
         self.ensure_ready_for_outcome(py)?;
         match self.retrieve(py)? {
             Retrieved::Result(result) => Ok(result),
-            Retrieved::Exception(exception) => Err(ffi::raise(&exception)),
+            Retrieved::Exception(exception) => Err(ffi::raise(exception)),
+            Retrieved::Cancelled(error) => Err(ffi::as_raised(error)),
         }
     }
 
@@ -188,7 +191,7 @@ impl Future {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.ensure_ready_for_outcome(py)?;
         match self.life(py) {
-            Life::Cancelled => Err(ffi::raise(&self.make_cancelled_error(py)?)),
+            Life::Cancelled => Err(ffi::raise(self.make_cancelled_error(py)?)),
             Life::Pending => Err(invalid_state(py, "Exception is not set.")),
             Life::Returned => Ok(None),
             Life::Raised => {

@@ -57,7 +57,7 @@ struct LoopAttributes {
     closed: OwnAttribute,
     debug: OwnAttribute,
     /// Debug mode and queue of a loop that has no `call_soon` of its own.
-    debug_and_ready: OwnTogether<2>,
+    debug_and_ready: OwnTogether<1, 2>,
     ready: OwnAttribute,
     scheduled: OwnAttribute,
     selector: OwnAttribute,
@@ -163,10 +163,7 @@ impl LoopAttributes {
         Self {
             closed: OwnAttribute::new(intern!(py, "_closed")),
             debug: OwnAttribute::new(&PyString::intern(py, DEBUG)),
-            debug_and_ready: OwnTogether::new(
-                intern!(py, "call_soon"),
-                [&PyString::intern(py, DEBUG), intern!(py, "_ready")],
-            ),
+            debug_and_ready: OwnTogether::new(py, ["call_soon"], [DEBUG, "_ready"]),
             ready: OwnAttribute::new(intern!(py, "_ready")),
             scheduled: OwnAttribute::new(intern!(py, "_scheduled")),
             selector: OwnAttribute::new(intern!(py, "_selector")),

@@ -14,7 +14,7 @@ use pyo3::types::{PyList, PyType};
 use super::known::KnownClass;
 use super::stock;
 use crate::asyncio::asyncio;
-use crate::ffi::{self, Deque, SharedField, Told, UvloopMemory};
+use crate::ffi::{self, Deque, OwnTogether, SharedField, Told, UvloopMemory};
 
 /// The class, once it was seen; None if it is not what is known here.
 static LOOP: OnceCell<Option<Loop>> = OnceCell::new();
@@ -24,6 +24,8 @@ static STRANGER: SharedField<PyType> = SharedField::new(None);
 
 struct Loop {
     class: KnownClass,
+    /// What would hide its methods.
+    hidden: OwnTogether<2, 0>,
     /// What is gone around where tasks are made.
     maker: KnownClass,
     /// Methods of uvloop, whatever else the class may have by those names.
@@ -54,7 +56,7 @@ const KNOWN_LIBUV: u32 = 1;
 /// loop is uvloop's, nobody has changed that method, and it is not in debug mode.
 pub(super) fn only_appends(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     let Some(known) = known_as(event_loop)? else { return Ok(false) };
-    if !known.class.has_method(event_loop, CALL_SOON)? {
+    if !known.has_method(event_loop, CALL_SOON)? {
         return Ok(false);
     }
     // Its `call_soon()` does not ask what may hide this.
@@ -64,7 +66,7 @@ pub(super) fn only_appends(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// `loop.get_debug()` of a loop that is uvloop's, if nobody has changed that method.
 pub(super) fn debug_of(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
     let Some(known) = known_as(event_loop)? else { return Ok(None) };
-    if !known.class.has_method(event_loop, GET_DEBUG)? {
+    if !known.has_method(event_loop, GET_DEBUG)? {
         return Ok(None);
     }
     known.is_in_debug_mode(event_loop).map(Some)
@@ -73,7 +75,7 @@ pub(super) fn debug_of(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<bool>> 
 /// Whether a loop is uvloop's and has its `call_soon()`.
 pub(super) fn has_its_call_soon(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     let Some(known) = known_as(event_loop)? else { return Ok(false) };
-    known.class.has_method(event_loop, CALL_SOON)
+    known.has_method(event_loop, CALL_SOON)
 }
 
 /// Whether a loop is uvloop's and makes tasks as it did at first.
@@ -138,8 +140,18 @@ impl Loop {
             get_libuv: get_libuv(class)?.map(Bound::unbind),
             is_laid_out_as_known: OnceCell::new(),
             class: KnownClass::new(class, &METHODS, &[])?,
+            hidden: OwnTogether::new(py, METHODS, []),
             maker: KnownClass::new(class, &[CREATE_TASK], &[])?,
         })
+    }
+
+    /// Whether a call of this method, by its place among `METHODS`, runs what the class had at first. The loop
+    /// is of this class.
+    #[inline]
+    fn has_method(&self, event_loop: &Bound<'_, PyAny>, place: usize) -> PyResult<bool> {
+        let has_all = self.class.is_unchanged(event_loop.py())
+            && self.hidden.look(event_loop, |[]| ()).is_some();
+        if has_all { Ok(true) } else { self.class.has_method(event_loop, place) }
     }
 
     /// The memory of a loop of this class.

@@ -99,7 +99,7 @@ fn exception_of<'py>(future: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     };
     match Future::retrieve(own.get(), py) {
         Ok(Retrieved::Result(_)) => None,
-        Ok(Retrieved::Exception(exception)) => Some(exception),
+        Ok(Retrieved::Exception(exception) | Retrieved::Cancelled(exception)) => Some(exception),
         Err(error) => Some(error.into_value(py).into_bound(py).into_any()),
     }
 }
