@@ -81,7 +81,7 @@ fn leave(context: &Bound<'_, PyAny>) -> PyResult<()> {
 
 /// Drops a reference of an object whose references the interpreter has just counted, in as many bits as it
 /// does that. PyO3 reads more of them, and for those a processor waits until the others are written.
-#[cfg(all(Py_3_14, target_pointer_width = "64"))]
+#[cfg(all(Py_3_14, not(Py_GIL_DISABLED), target_pointer_width = "64"))]
 #[inline]
 fn release(object: Bound<'_, PyAny>) {
     let object = object.into_ptr();
@@ -95,7 +95,7 @@ fn release(object: Bound<'_, PyAny>) {
     }
 }
 
-#[cfg(not(all(Py_3_14, target_pointer_width = "64")))]
+#[cfg(not(all(Py_3_14, not(Py_GIL_DISABLED), target_pointer_width = "64")))]
 #[inline]
 fn release(object: Bound<'_, PyAny>) {
     drop(object);

@@ -97,7 +97,7 @@ pub(crate) use self::{
     method::{Given, Method, Quick, Reply, begin_with},
     offer::{Offer, capsule, table_of},
     own_attribute::{Own, OwnAttribute, OwnAttributes, OwnTogether},
-    queue::{Deque, DequeClass},
+    queue::{Deque, DequeClass, End},
     recursion::Counted,
     spare::{Kept, Spare, install_keeping, keep_unless_watched, renew, renew_kept},
     table::{Kind, use_own},

@@ -70,6 +70,56 @@ impl DequeClass {
         }
     }
 
+    /// Whether an object is exactly a deque and has this entry there.
+    #[inline]
+    pub(crate) fn has_at(
+        &self,
+        end: End,
+        object: &Bound<'_, PyAny>,
+        entry: &Bound<'_, PyAny>,
+    ) -> bool {
+        let deque = object.as_ptr();
+        // SAFETY: attached; a deque is an object of variable size, which is how many entries it has.
+        unsafe {
+            ffi::Py_TYPE(deque) == self.class
+                && ffi::Py_SIZE(deque) > 0
+                && self.entry_at(end, deque) == entry.as_ptr()
+        }
+    }
+
+    /// The entry, to be compared by address.
+    ///
+    /// # Safety
+    /// Attached; the object is exactly a deque, and not empty.
+    #[cfg(not(Py_3_15))]
+    #[inline]
+    #[allow(clippy::unused_self)] // as the other one
+    unsafe fn entry_at(&self, end: End, deque: *mut ffi::PyObject) -> *mut ffi::PyObject {
+        // SAFETY: the caller vouches for the object.
+        unsafe {
+            let ends = &*deque.cast::<Ends>();
+            match end {
+                End::First => (*ends.first_block).entries[ends.first],
+                End::Last => (*ends.last_block).entries[ends.last],
+            }
+        }
+    }
+
+    #[cfg(Py_3_15)]
+    unsafe fn entry_at(&self, end: End, deque: *mut ffi::PyObject) -> *mut ffi::PyObject {
+        // SAFETY: the caller vouches for the object. The answer is an owned reference to what the deque
+        // holds as well.
+        unsafe {
+            let index = match end {
+                End::First => 0,
+                End::Last => ffi::Py_SIZE(deque) - 1,
+            };
+            let entry = (self.item)(deque, index);
+            ffi::Py_XDECREF(entry);
+            entry
+        }
+    }
+
     /// The object as a queue, if it is exactly a deque.
     pub(crate) fn cast<'py>(&'static self, object: Bound<'py, PyAny>) -> Option<Deque<'py>> {
         (object.get_type_ptr() == self.class).then_some(Deque { deque: object, class: self })
@@ -99,6 +149,13 @@ unsafe fn function(
     Err(PyAttributeError::new_err(format!("deque.{name:?}")))
 }
 
+/// An end of a deque.
+#[derive(Clone, Copy)]
+pub(crate) enum End {
+    First,
+    Last,
+}
+
 /// A deque.
 pub(crate) struct Deque<'py> {
     deque: Bound<'py, PyAny>,
@@ -106,11 +163,6 @@ pub(crate) struct Deque<'py> {
 }
 
 impl<'py> Deque<'py> {
-    /// Where it is: nothing else is there while it lives.
-    pub(crate) fn address(&self) -> usize {
-        self.deque.as_ptr() as usize
-    }
-
     pub(crate) fn as_any(&self) -> &Bound<'py, PyAny> {
         &self.deque
     }
@@ -152,59 +204,14 @@ impl<'py> Deque<'py> {
         self.call(self.class.pop_left, std::ptr::null_mut())
     }
 
-    pub(crate) fn first(&self) -> Option<Bound<'py, PyAny>> {
-        self.look_at_first(Bound::clone)
-    }
-
     /// Whether this is the first entry.
     pub(crate) fn begins_with(&self, entry: &Bound<'_, PyAny>) -> bool {
-        self.look_at_first(|first| first.is(entry)).unwrap_or_default()
+        self.class.has_at(End::First, &self.deque, entry)
     }
 
     /// Whether this is the last entry.
     pub(crate) fn ends_with(&self, entry: &Bound<'_, PyAny>) -> bool {
-        self.look_at_last(|last| last.is(entry)).unwrap_or_default()
-    }
-
-    /// What `look` makes of the first entry. It must run no Python code, and leave the deque alone.
-    fn look_at_first<R>(&self, look: impl FnOnce(&Bound<'py, PyAny>) -> R) -> Option<R> {
-        if self.len() == 0 {
-            return None;
-        }
-        #[cfg(not(Py_3_15))]
-        // SAFETY: attached; a deque that is not empty has its first entry there, and holds it.
-        let first = unsafe {
-            let ends = &*self.deque.as_ptr().cast::<Ends>();
-            Borrowed::from_ptr(self.deque.py(), (*ends.first_block).entries[ends.first])
-        };
-        #[cfg(Py_3_15)]
-        let first = self.item(0)?;
-        Some(look(&first))
-    }
-
-    /// What `look` makes of the last entry. It must run no Python code, and leave the deque alone.
-    pub(crate) fn look_at_last<R>(&self, look: impl FnOnce(&Bound<'py, PyAny>) -> R) -> Option<R> {
-        if self.len() == 0 {
-            return None;
-        }
-        #[cfg(not(Py_3_15))]
-        // SAFETY: attached; a deque that is not empty has its last entry there, and holds it.
-        let last = unsafe {
-            let ends = &*self.deque.as_ptr().cast::<Ends>();
-            Borrowed::from_ptr(self.deque.py(), (*ends.last_block).entries[ends.last])
-        };
-        #[cfg(Py_3_15)]
-        let last = self.item(self.len() - 1)?;
-        Some(look(&last))
-    }
-
-    #[cfg(Py_3_15)]
-    fn item(&self, index: usize) -> Option<Bound<'py, PyAny>> {
-        // SAFETY: attached; the index is within the deque, so the answer is an owned reference.
-        unsafe {
-            let item = (self.class.item)(self.deque.as_ptr(), index.cast_signed());
-            Bound::from_owned_ptr_or_opt(self.deque.py(), item)
-        }
+        self.class.has_at(End::Last, &self.deque, entry)
     }
 
     fn call(

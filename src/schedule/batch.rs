@@ -40,41 +40,20 @@ const MOST_SPARE_ENTRIES: usize = 1024;
 pub(crate) struct Batch {
     event_loop: SharedField,
     work: Field<VecDeque<Ready>>,
-    /// Tells it from all others, also from those it was before.
-    serial: Field<u64>,
     cancelled: Field<bool>,
     /// What was run already, for the loop to show what took so long or what has left it.
     shown: Field<Option<Ready>>,
 }
 
 static SPARE: Field<Vec<Py<Batch>>> = Field::new(Vec::new());
-static SERIALS: Field<u64> = Field::new(0);
 
-/// Puts work at the end of the queue.
-pub(super) fn push(
-    end: QueueEnd<'_>,
-    event_loop: &Bound<'_, PyAny>,
-    work: impl Work,
-) -> PyResult<()> {
-    let py = event_loop.py();
-    let QueueEnd { queue, pass } = end;
-    let mut work = Some(work);
-    if let Some(pass) = pass {
-        queue.look_at_last(|last| {
-            let batch = last.cast_exact::<Batch>().ok()?.get();
-            if batch.serial.get(py) == pass.batch(py) && !batch.cancelled.get(py) {
-                let work = work.take()?;
-                batch.work.push_back_with(py, || work.into());
-            }
-            Some(())
-        });
-    }
-    let Some(work) = work else { return Ok(()) };
+/// Puts work at the end of the queue, in a batch of its own.
+pub(super) fn push(end: QueueEnd<'_>, event_loop: &Bound<'_, PyAny>, work: Ready) -> PyResult<()> {
     let batch = Batch::begin(event_loop)?;
-    batch.get().work.push_back(py, work.into());
-    queue.append(batch.as_any())?;
-    if let Some(pass) = pass {
-        pass.has_begun(py, batch.get().serial.get(py));
+    batch.get().work.push_back(event_loop.py(), work);
+    end.queue.append(batch.as_any())?;
+    if let Some(pass) = end.pass {
+        pass.has_begun(batch);
     }
     Ok(())
 }
@@ -88,15 +67,11 @@ impl Batch {
     /// A batch without work yet, of memory that was used before if there is some.
     fn begin<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         let py = event_loop.py();
-        let serial = SERIALS.get(py) + 1;
-        SERIALS.set(py, serial);
         let batch = match Self::spare(py) {
             Some(batch) => batch,
             None => Bound::new(py, Self::empty())?,
         };
-        let this = batch.get();
-        this.serial.set(py, serial);
-        this.event_loop.put(event_loop.clone());
+        batch.get().event_loop.put(event_loop.clone());
         Ok(batch)
     }
 
@@ -104,7 +79,6 @@ impl Batch {
         Self {
             event_loop: Field::new(None),
             work: Field::new(VecDeque::new()),
-            serial: Field::new(0),
             cancelled: Field::new(false),
             shown: Field::new(None),
         }
@@ -133,7 +107,6 @@ impl Batch {
         {
             return;
         }
-        batch.serial.set(py, 0);
         batch.event_loop.clear(py);
         batch.work.shrink_to(py, MOST_SPARE_ENTRIES);
         // Not while it holds nothing: and with what it will hold it is a new object to the collector.
@@ -143,6 +116,16 @@ impl Batch {
                 spare.push(this.clone().unbind());
             }
         });
+    }
+
+    /// Adds work, which is made where it is to stay. Gives it back if this is not to be run any more.
+    #[inline]
+    pub(super) fn add<W: Work>(&self, py: Python<'_>, work: W) -> Option<W> {
+        if self.cancelled.get(py) || !self.event_loop.is_some(py) {
+            return Some(work);
+        }
+        self.work.push_back_with(py, || work.into());
+        None
     }
 
     /// The next piece of work, and how many are left.
@@ -217,7 +200,7 @@ impl Batch {
             if is_over || passes_left == 0 {
                 break;
             }
-            let Some(first) = Self::take_next(event_loop, &queue, next)? else {
+            let Some(first) = Self::take_next(event_loop, &queue, next.as_ref())? else {
                 break;
             };
             let before = std::mem::replace(batch, first);
@@ -228,14 +211,14 @@ impl Batch {
         Ok(())
     }
 
-    /// Takes the batch with this serial number, 0 being none, out of the queue: if the loop would do nothing
-    /// but come back for it.
+    /// Takes the batch that was begun out of the queue: if the loop would do nothing but come back for it.
     pub(super) fn take_next<'py>(
         event_loop: &Bound<'py, PyAny>,
         queue: &Deque<'py>,
-        serial: u64,
+        begun: Option<&Bound<'py, Self>>,
     ) -> PyResult<Option<Bound<'py, Self>>> {
-        if serial == 0
+        let Some(begun) = begun else { return Ok(None) };
+        if !begun.get().event_loop.is_some(begun.py()) // it was run
             || stock::is_in_debug_mode(event_loop) // may run Python code
             || queue.len() != 1
             || pass::is_in_one(event_loop) // somebody waits further up for this loop to come back
@@ -244,11 +227,11 @@ impl Batch {
         {
             return Ok(None);
         }
-        let is_it = |batch: &Bound<'_, Self>| batch.get().serial.get(batch.py()) == serial;
-        let first = queue.first().and_then(|first| first.cast_into_exact::<Self>().ok());
-        let Some(first) = first.filter(is_it) else { return Ok(None) };
+        if !queue.begins_with(begun) {
+            return Ok(None);
+        }
         queue.pop_left()?;
-        Ok(Some(first))
+        Ok(Some(begun.clone()))
     }
 
     /// Runs every piece of work, in order, until the task is done; answers whether it is. A pass that is

@@ -52,11 +52,18 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
 /// whether it went straight into the queue of a stock loop that is out of debug mode, and in a pass of
 /// that queue.
 pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, work: impl Work) -> PyResult<bool> {
+    let Some(work) = stock::join(event_loop, work) else { return Ok(true) };
+    soon_apart(event_loop, work)
+}
+
+/// The same for what does not join anything.
+#[inline(never)]
+fn soon_apart(event_loop: &Bound<'_, PyAny>, work: impl Work) -> PyResult<bool> {
     if let Some(end) = stock::queue_to_append_to(event_loop)?
         && work.has_plain_context(event_loop.py())
     {
         let is_in_pass = end.pass.is_some();
-        return batch::push(end, event_loop, work).map(|()| is_in_pass);
+        return batch::push(end, event_loop, work.into()).map(|()| is_in_pass);
     }
     soon_elsewhere(event_loop, work).map(|()| false)
 }

@@ -2,39 +2,46 @@
 
 use pyo3::prelude::*;
 
+use super::batch::Batch;
 use super::stock;
 use super::unended::{Node, Unended};
-use crate::ffi::{Deque, Field};
+use crate::ffi::{Deque, Field, SharedField};
 
 static PASSES: Unended<Running> = Unended::new();
 
 /// A pass of a loop, of what is in a queue.
 pub(super) struct Running {
     queue: Field<usize>,
-    /// The serial number of the batch that was begun in it, 0 if there is none yet.
-    batch: Field<u64>,
+    /// The batch that was begun in it, if there is one yet.
+    batch: SharedField<Batch>,
     /// Whether the loop runs by itself, once somebody has asked; it may be run by hand.
     by_itself: Field<Option<bool>>,
 }
 
 impl Running {
     fn new() -> Self {
-        Self { queue: Field::new(0), batch: Field::new(0), by_itself: Field::new(None) }
+        Self { queue: Field::new(0), batch: SharedField::new(None), by_itself: Field::new(None) }
     }
 
     /// Whether it is one of this queue.
-    pub(super) fn is_of(&self, queue: &Deque<'_>) -> bool {
-        self.queue.peek(queue.py()) == queue.address()
+    #[inline]
+    pub(super) fn is_of(&self, queue: &Bound<'_, PyAny>) -> bool {
+        self.queue.peek(queue.py()) == queue.as_ptr() as usize
     }
 
-    /// The serial number of the batch that was begun in it, 0 if there is none yet.
-    pub(super) fn batch(&self, py: Python<'_>) -> u64 {
-        self.batch.peek(py)
+    /// What `look` makes of the batch that was begun. It must run no Python code.
+    #[inline]
+    pub(super) fn look_at_batch<'py, R>(
+        &self,
+        py: Python<'py>,
+        look: impl FnOnce(&Bound<'py, Batch>) -> Option<R>,
+    ) -> Option<R> {
+        self.batch.look(py, |batch| look(batch.as_ref()?.bind(py)))
     }
 
     /// Notes the batch that was begun.
-    pub(super) fn has_begun(&self, py: Python<'_>, serial: u64) {
-        self.batch.poke(py, serial);
+    pub(super) fn has_begun(&self, batch: Bound<'_, Batch>) {
+        self.batch.put(batch);
     }
 
     /// Whether the loop runs by itself: nobody can close it then.
@@ -60,15 +67,14 @@ impl<'a, 'py> Pass<'a, 'py> {
     pub(super) fn begin(event_loop: &Bound<'py, PyAny>, queue: &'a Deque<'py>) -> Self {
         let py = event_loop.py();
         let running = PASSES.begin(event_loop, Running::new);
-        running.queue.poke(py, queue.address());
-        running.batch.poke(py, 0);
+        running.queue.poke(py, queue.as_any().as_ptr() as usize);
         running.by_itself.poke(py, None);
         Self { running, queue }
     }
 
-    /// Ends it. Answers with the serial number of the batch that was begun in it, 0 if there is none.
-    pub(super) fn end(self) -> u64 {
-        self.running.batch(self.queue.py())
+    /// Ends it. Answers with the batch that was begun in it.
+    pub(super) fn end(self) -> Option<Bound<'py, Batch>> {
+        self.running.batch.exchange(self.queue.py(), None)
     }
 }
 
@@ -76,7 +82,9 @@ impl Drop for Pass<'_, '_> {
     fn drop(&mut self) {
         let py = self.queue.py();
         PASSES.end(py, self.running);
+        let batch = self.running.batch.replace(py, None);
         PASSES.keep(py, self.running);
+        drop(batch);
     }
 }
 

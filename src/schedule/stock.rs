@@ -11,8 +11,9 @@ use pyo3::types::{PyBool, PyDict, PyList, PyString, PyType};
 
 use super::known::KnownClass;
 use super::pass::Running;
+use super::ready::Work;
 use super::{pass, timers};
-use crate::ffi::{self, Deque, DequeClass, OwnAttribute, OwnAttributes, OwnTogether};
+use crate::ffi::{self, Deque, DequeClass, End, OwnAttribute, OwnAttributes, OwnTogether};
 
 /// What is gone around on a loop.
 const METHODS: [&str; 6] =
@@ -204,6 +205,29 @@ pub(super) fn is_usual_timer(timer: &Bound<'_, PyAny>) -> bool {
     stock().timer.is_class_of(timer) && stock().timer.is_unchanged(timer.py())
 }
 
+/// Puts work into the batch that was begun in the pass that a stock loop is in, if that is the last one in its
+/// queue and `call_soon()` would put the work behind it. Gives the work back if not.
+#[inline(always)]
+pub(super) fn join<W: Work>(event_loop: &Bound<'_, PyAny>, work: W) -> Option<W> {
+    let (py, stock) = (event_loop.py(), stock());
+    let Some(pass) = pass::of(event_loop) else { return Some(work) };
+    let mut work = Some(work);
+    pass.look_at_batch(py, |batch| {
+        stock.class_of(event_loop)?;
+        let is_last = stock.own.debug_and_ready.look(event_loop, |[debug, ready]| {
+            debug.is_some_and(|debug| is_false(&debug))
+                && ready.is_some_and(|ready| {
+                    pass.is_of(&ready) && stock.deque.has_at(End::Last, &ready, batch.as_any())
+                })
+        })?;
+        if is_last && work.as_ref()?.has_plain_context(py) {
+            work = batch.get().add(py, work.take()?);
+        }
+        Some(())
+    });
+    work
+}
+
 /// The end of a stock loop's queue.
 pub(super) struct QueueEnd<'py> {
     pub(super) queue: Deque<'py>,
@@ -214,7 +238,6 @@ pub(super) struct QueueEnd<'py> {
 /// The end of the queue of a stock loop, if `call_soon()` would do nothing but append to it: the loop is
 /// not in debug mode and not closed. Like `call_soon()` itself this does not look at which thread it is
 /// in: debug mode does that.
-#[inline(always)]
 pub(super) fn queue_to_append_to<'py>(
     event_loop: &Bound<'py, PyAny>,
 ) -> PyResult<Option<QueueEnd<'py>>> {
@@ -222,7 +245,7 @@ pub(super) fn queue_to_append_to<'py>(
         return Ok(None);
     };
     // A loop that is running cannot be closed.
-    let pass = pass::of(event_loop).filter(|pass| pass.is_of(&queue));
+    let pass = pass::of(event_loop).filter(|pass| pass.is_of(queue.as_any()));
     if pass.is_some() {
         return Ok(Some(QueueEnd { queue, pass }));
     }
