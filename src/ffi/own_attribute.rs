@@ -119,15 +119,16 @@ impl<'a, 'py> OwnAttributes<'a, 'py> {
 pub(crate) struct OwnTogether<const LACKED: usize, const N: usize> {
     lacked: [Py<PyString>; LACKED],
     names: [Py<PyString>; N],
-    places: Field<Places<N>>,
+    places: Field<Places<LACKED, N>>,
 }
 
-/// Where the keys are among the first so many of a class; None unless all are, and those that are to be
-/// lacked are not.
+/// Where the keys are among the first so many of a class: those that are to be lacked, and the others, if
+/// all of these are.
 #[derive(Clone, Copy)]
-struct Places<const N: usize> {
+struct Places<const LACKED: usize, const N: usize> {
     keys: usize,
     looked_at: isize,
+    lacked: [Option<usize>; LACKED],
     indices: Option<[usize; N]>,
 }
 
@@ -137,7 +138,12 @@ impl<const LACKED: usize, const N: usize> OwnTogether<LACKED, N> {
         Self {
             lacked: lacked.map(intern),
             names: names.map(intern),
-            places: Field::new(Places { keys: 0, looked_at: 0, indices: None }),
+            places: Field::new(Places {
+                keys: 0,
+                looked_at: 0,
+                lacked: [None; LACKED],
+                indices: None,
+            }),
         }
     }
 
@@ -164,20 +170,23 @@ impl<const LACKED: usize, const N: usize> OwnTogether<LACKED, N> {
         // SAFETY: attached; the array has a place for each key that the class shares, and the object holds
         // what is there, or there is NULL. Nothing runs that could change it.
         let value = |index| unsafe { Borrowed::from_ptr_or_opt(py, *values.add(index)) };
+        if places.lacked.into_iter().flatten().any(|index| value(index).is_some()) {
+            return None;
+        }
         places.indices.map(|indices| look(indices.map(value)))
     }
 
     #[cold]
-    fn look_up(&self, py: Python<'_>, keys: *const Keys) -> Places<N> {
+    fn look_up(&self, py: Python<'_>, keys: *const Keys) -> Places<LACKED, N> {
         // SAFETY: attached; the keys are those of a class that is alive.
         let find = |name: &Py<PyString>| unsafe { Keys::find(keys, name.as_ptr()) };
         let found = self.names.each_ref().map(find);
-        let is_complete = self.lacked.iter().all(|name| find(name).is_none())
-            && found.iter().all(Option::is_some);
+        let is_complete = found.iter().all(Option::is_some);
         let indices = is_complete.then(|| found.map(Option::unwrap_or_default));
+        let lacked = self.lacked.each_ref().map(find);
         // SAFETY: as above.
         let looked_at = unsafe { (*keys).entries };
-        let places = Places { keys: keys as usize, looked_at, indices };
+        let places = Places { keys: keys as usize, looked_at, lacked, indices };
         self.places.poke(py, places);
         places
     }
