@@ -103,13 +103,6 @@ class Between:
     def a_task_with_another_kind_of_context(self, number):
         self.make(f"{number}", context=Context(self.log))
 
-    def another_loop(self, number):
-        """Whose queue is no matter of this one."""
-        asyncio._set_running_loop(None)
-        with supervised_loop(self.impl) as (other, _):
-            other.run_until_complete(self.impl.Task(steps(self.log, f"other {number}"), loop=other))
-        asyncio._set_running_loop(self.loop)
-
 
 CASES = [name for name in vars(Between) if name[0] != "_" and name not in ("noting", "make")]
 
