@@ -53,7 +53,10 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
 /// that queue.
 pub(crate) fn soon(event_loop: &Bound<'_, PyAny>, work: impl Work) -> PyResult<bool> {
     let Some(work) = stock::join(event_loop, work) else { return Ok(true) };
-    soon_apart(event_loop, work)
+    if stock::is_of_stock_class(event_loop) {
+        return soon_apart(event_loop, work);
+    }
+    soon_elsewhere(event_loop, work).map(|()| false)
 }
 
 /// The same for what does not join anything.

@@ -103,13 +103,17 @@ impl Stock {
         })
     }
 
+    fn is_of_stock_class(&self, event_loop: &Bound<'_, PyAny>) -> bool {
+        self.loops.iter().any(|class| class.is_class_of(event_loop))
+    }
+
     /// An attribute of a loop, which may be of any class.
     fn value<'py>(
         &self,
         attribute: &OwnAttribute,
         event_loop: &Bound<'py, PyAny>,
     ) -> Option<Bound<'py, PyAny>> {
-        if self.loops.iter().any(|class| class.is_class_of(event_loop)) {
+        if self.is_of_stock_class(event_loop) {
             return attribute.value(event_loop);
         }
         ffi::attribute_of(event_loop, attribute.name(event_loop.py()))
@@ -182,6 +186,11 @@ fn is_false(object: &Bound<'_, PyAny>) -> bool {
 /// Whether a stock loop is in debug mode.
 pub(super) fn is_in_debug_mode(event_loop: &Bound<'_, PyAny>) -> bool {
     stock().is_in_debug_mode(event_loop)
+}
+
+/// Whether a loop is of exactly a stock class, whatever has been changed.
+pub(super) fn is_of_stock_class(event_loop: &Bound<'_, PyAny>) -> bool {
+    stock().is_of_stock_class(event_loop)
 }
 
 /// The object as a queue, if it is of the class that loops have theirs of.
