@@ -18,6 +18,18 @@ pytest.importorskip("uvloop")
 variable = contextvars.ContextVar("variable", default="unset")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def memory_that_is_known():
+    """What uvloop keeps to itself is compared with what it tells when its first loop runs."""
+    impl = implementation("rust")
+    with supervised_loop(impl, "uvloop") as (loop, _):
+
+        async def main():
+            await asyncio.sleep(0)
+
+        loop.run_until_complete(impl.Task(main(), loop=loop))
+
+
 @pytest.fixture
 def like_builtin(impl):
     """Runs `scenario(impl, loop, recorder)` on uvloop; asserts that it gives what it should."""
@@ -256,6 +268,27 @@ def test_debug_mode_that_comes_and_goes(like_builtin):
 
 
 # Contexts
+
+
+def test_debug_mode_that_comes_before_a_report(like_builtin):
+    """What became ready before that is reported as it is out of debug mode."""
+
+    def scenario(impl, loop, reports):
+        future = impl.Future(loop=loop)
+        future.add_done_callback(lambda future: 1 / 0)
+
+        async def main():
+            future.set_result(None)
+            loop.set_debug(True)
+
+        loop.run_until_complete(impl.Task(main(), loop=loop))
+        run_passes(loop, 1)
+        loop.set_debug(False)
+        (report,) = reports.take()
+        return sorted(report), "created at" in repr(report["handle"])
+
+    keys, _ = like_builtin(scenario)
+    assert keys == ["exception", "handle", "message"]
 
 
 def test_every_step_has_its_own_context(like_builtin):

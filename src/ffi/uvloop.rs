@@ -180,13 +180,26 @@ impl<'a, 'py> UvloopMemory<'a, 'py> {
     }
 
     fn look(&self) -> &Object {
-        // SAFETY: who made this vouches for the class. Only uvloop writes to its loop: in the thread that
-        // is attached, or in the one that runs the loop, which is this one or stands still.
+        // SAFETY: who made this vouches for the class. Only uvloop writes to its loop, and `out_of_debug_mode`
+        // while nobody has this reference: in the thread that is attached, or in the one that runs the loop,
+        // which is this one or stands still.
         unsafe { &*self.0.as_ptr().cast() }
     }
 
     pub(crate) fn is_in_debug_mode(self) -> bool {
         self.look().debug != 0
+    }
+
+    /// What `call` answers while the loop is out of debug mode, whether it is in it or not.
+    pub(crate) fn out_of_debug_mode<R>(self, call: impl FnOnce() -> R) -> R {
+        // SAFETY: attached; the loop is as it is known here, and alive.
+        let debug = unsafe { &raw mut (*self.0.as_ptr().cast::<Object>()).debug };
+        // SAFETY: as above; uvloop itself writes there at any time.
+        let mode = unsafe { debug.replace(0) };
+        let answer = call();
+        // SAFETY: as above.
+        unsafe { debug.write(mode) };
+        answer
     }
 
     /// Whether the loop comes to its queue anyway: putting a handle at its end is all that `call_soon()` would

@@ -162,8 +162,10 @@ pub(crate) fn call_soon_with<'py>(
 enum CallSoon {
     /// Whatever the loop has by that name.
     OfLoop,
-    /// That of uvloop, for what has become ready while the loop had that one.
+    /// That of uvloop, for what becomes ready while the loop has that one.
     OfUvloop,
+    /// The same for what has become ready before, while the loop was out of debug mode.
+    OfUvloopBefore,
 }
 
 impl CallSoon {
@@ -181,6 +183,10 @@ impl CallSoon {
         match self {
             Self::OfUvloop if let Some(call_soon) = uvloop::call_soon(py) => {
                 ffi::call_in_context(call_soon, arguments, context)
+            }
+            Self::OfUvloopBefore if let Some(call_soon) = uvloop::call_soon(py) => {
+                let call = || ffi::call_in_context(call_soon, arguments, context);
+                uvloop::out_of_debug_mode(event_loop, call)?
             }
             _ => ffi::call_method_in_context(intern!(py, "call_soon"), arguments, context),
         }

@@ -243,6 +243,17 @@ pub(super) fn queue_of<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<D
     Ok(memory.map(UvloopMemory::queue).and_then(stock::as_queue))
 }
 
+/// What `call` answers while the loop is out of debug mode, if it is uvloop's and in memory as it is known.
+pub(super) fn out_of_debug_mode<R>(
+    event_loop: &Bound<'_, PyAny>,
+    call: impl FnOnce() -> R,
+) -> PyResult<R> {
+    Ok(match known_as(event_loop)?.and_then(|known| known.memory(event_loop)) {
+        Some(memory) => memory.out_of_debug_mode(call),
+        None => call(),
+    })
+}
+
 /// Whether uvloop would come back at once for what is ready, and for nothing else: it is running, no timer
 /// is due, it watches no file and waits for no thread or process, and it has not been told to stop. Nor
 /// does a thread wait for the moments at which it lets go of the interpreter.
