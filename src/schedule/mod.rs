@@ -164,8 +164,8 @@ enum CallSoon {
     OfLoop,
     /// That of uvloop, for what becomes ready while the loop has that one.
     OfUvloop,
-    /// The same for what has become ready before, while the loop was out of debug mode.
-    OfUvloopBefore,
+    /// The same, for what has become ready while the loop was out of debug mode, which it may be in by now.
+    BeforeDebugMode,
 }
 
 impl CallSoon {
@@ -184,7 +184,7 @@ impl CallSoon {
             Self::OfUvloop if let Some(call_soon) = uvloop::call_soon(py) => {
                 ffi::call_in_context(call_soon, arguments, context)
             }
-            Self::OfUvloopBefore if let Some(call_soon) = uvloop::call_soon(py) => {
+            Self::BeforeDebugMode if let Some(call_soon) = uvloop::call_soon(py) => {
                 let call = || ffi::call_in_context(call_soon, arguments, context);
                 uvloop::out_of_debug_mode(event_loop, call)?
             }

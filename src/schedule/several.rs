@@ -46,7 +46,8 @@ impl Several {
         let context = ffi::new_context(py)?;
         let several: Bound<'py, Self> =
             ffi::renew(py, (event_loop.clone(), work, context.clone()))?;
-        let handle = CallSoon::OfUvloopBefore.call(event_loop, several.as_any(), None, &context)?;
+        let handle =
+            CallSoon::BeforeDebugMode.call(event_loop, several.as_any(), None, &context)?;
         several.get().handle.put(PyWeakrefReference::new(&handle)?);
         uvloop::note(event_loop, &handle)?;
         Ok(handle)

@@ -354,7 +354,7 @@ fn deliver<'py>(
             if let Some(single) =
                 ready.pop_single(py, |ready| *before < MOST_ALONE || !ready.is_of_task()) =>
         {
-            give(CallSoon::OfUvloopBefore, event_loop, single, before + 1)?
+            give(CallSoon::BeforeDebugMode, event_loop, single, before + 1)?
         }
         _ => Several::give(event_loop, ready.take(py))?,
     };
@@ -424,7 +424,7 @@ fn handle_to_show<'py>(
     ready: &Ready,
     event_loop: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let handle = give_callback(CallSoon::OfUvloopBefore, event_loop, ready)?;
+    let handle = give_callback(CallSoon::BeforeDebugMode, event_loop, ready)?;
     if let Some(queue) = uvloop::queue_of(event_loop)?
         && queue.ends_with(&handle)
     {
