@@ -1,6 +1,7 @@
 """Loops in threads: finishing from outside, two loops at once, a loop that moves."""
 
 import asyncio
+import functools
 import threading
 
 import pytest
@@ -33,6 +34,15 @@ def running_in_a_thread(loop):
         thread.join()
 
     return stop
+
+
+def run_in_threads(functions):
+    """Runs each in a thread of its own, all at once, and waits for them."""
+    threads = [threading.Thread(target=function) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def test_finishing_from_another_thread(loop, impl):
@@ -72,7 +82,7 @@ def test_looking_at_a_task_of_another_thread(loop, impl):
 
 
 def test_two_loops_in_two_threads(loop_kind, impl):
-    rounds, threads, totals, failures = 200, [], {}, []
+    rounds, totals, failures = 200, {}, []
 
     def serve(own, inbox, outbox, name):
         """Passes a number back and forth with the other thread, one future for each round."""
@@ -95,13 +105,10 @@ def test_two_loops_in_two_threads(loop_kind, impl):
 
     loops = [loop_or_skip(loop_kind, impl) for _ in range(2)]
     boxes = [[(each, impl.Future(loop=each)) for _ in range(rounds)] for each in loops]
-    for number in range(2):
-        arguments = (loops[number], boxes[number], boxes[1 - number], number)
-        threads.append(threading.Thread(target=serve, args=arguments))
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads(
+        functools.partial(serve, loops[number], boxes[number], boxes[1 - number], number)
+        for number in range(2)
+    )
     for each in loops:
         each.close()
     assert failures == []
@@ -110,7 +117,7 @@ def test_two_loops_in_two_threads(loop_kind, impl):
 
 def test_two_loops_in_the_middle_of_their_passes(loop_kind, impl):
     """What becomes ready in each stays in its own order."""
-    both_inside, orders, threads = threading.Barrier(2), {0: [], 1: []}, []
+    both_inside, orders = threading.Barrier(2), ([], [])
 
     def serve(own, order):
         async def stepping(number):
@@ -127,16 +134,11 @@ def test_two_loops_in_the_middle_of_their_passes(loop_kind, impl):
         own.run_until_complete(impl.Task(main(), loop=own))
 
     loops = [loop_or_skip(loop_kind, impl) for _ in range(2)]
-    for number, own in enumerate(loops):
-        threads.append(threading.Thread(target=serve, args=(own, orders[number])))
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads(map(functools.partial, [serve, serve], loops, orders))
     for own in loops:
         own.close()
     in_turns = [(turn, number) for turn in range(3) for number in range(4)]
-    assert orders == {0: in_turns, 1: in_turns}
+    assert orders == (in_turns, in_turns)
 
 
 def test_what_another_thread_makes_ready_in_the_middle_of_a_step(impl):

@@ -48,15 +48,18 @@ impl<'py> EnteredContext<'py> {
 
     #[inline(always)]
     pub(crate) fn exit(self) -> PyResult<()> {
-        let context = ManuallyDrop::new(self).take();
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: nobody uses it any more, and it is not dropped.
+        let context = unsafe { this.take() };
         let outcome = leave(&context);
         release(context);
         outcome
     }
 
-    /// The context, from one that is not used any more.
-    fn take(&mut self) -> Bound<'py, PyAny> {
-        // SAFETY: `exit` and `drop` call this, one of them, and once.
+    /// # Safety
+    /// To be called once, and then this is not used any more.
+    unsafe fn take(&mut self) -> Bound<'py, PyAny> {
+        // SAFETY: the caller vouches for that.
         unsafe { ManuallyDrop::take(&mut self.context) }
     }
 }
@@ -104,7 +107,8 @@ fn release(object: Bound<'_, PyAny>) {
 impl Drop for EnteredContext<'_> {
     /// Only reached when a panic passes by: the context must not stay entered.
     fn drop(&mut self) {
-        let context = self.take();
+        // SAFETY: this is its end.
+        let context = unsafe { self.take() };
         if let Err(error) = leave(&context) {
             unraisable(error, &context);
         }

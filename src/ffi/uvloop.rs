@@ -190,16 +190,11 @@ impl<'a, 'py> UvloopMemory<'a, 'py> {
         self.look().debug != 0
     }
 
-    /// What `call` answers while the loop is out of debug mode, whether it is in it or not.
+    /// What `call` answers while the loop is out of debug mode, whether it is in it or not. What the collector
+    /// of garbage may run meanwhile finds it so as well.
     pub(crate) fn out_of_debug_mode<R>(self, call: impl FnOnce() -> R) -> R {
-        // SAFETY: attached; the loop is as it is known here, and alive.
-        let debug = unsafe { &raw mut (*self.0.as_ptr().cast::<Object>()).debug };
-        // SAFETY: as above; uvloop itself writes there at any time.
-        let mode = unsafe { debug.replace(0) };
-        let answer = call();
-        // SAFETY: as above.
-        unsafe { debug.write(mode) };
-        answer
+        let _put_back = self.is_in_debug_mode().then(|| DebugModeOff::begin(self));
+        call()
     }
 
     /// Whether the loop comes to its queue anyway: putting a handle at its end is all that `call_soon()` would
@@ -236,5 +231,27 @@ impl<'a, 'py> UvloopMemory<'a, 'py> {
             this.running == 1 && this.stopping == 0 && requests == 0 && libuv.stop_flag == 0;
         let own = OWN_HANDLES + this.listening_signals.cast_unsigned();
         if goes_on { libuv.active_handles.checked_sub(own) } else { None }
+    }
+}
+
+/// A loop that is taken out of debug mode, until this is dropped.
+struct DebugModeOff<'a, 'py>(UvloopMemory<'a, 'py>);
+
+impl<'a, 'py> DebugModeOff<'a, 'py> {
+    fn begin(memory: UvloopMemory<'a, 'py>) -> Self {
+        let this = Self(memory);
+        this.write(0);
+        this
+    }
+
+    fn write(&self, mode: c_int) {
+        // SAFETY: attached; the loop is alive, and as it is known here. As `set_debug()` of uvloop writes it.
+        unsafe { (*self.0.0.as_ptr().cast::<Object>()).debug = mode };
+    }
+}
+
+impl Drop for DebugModeOff<'_, '_> {
+    fn drop(&mut self) {
+        self.write(1);
     }
 }

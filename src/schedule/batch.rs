@@ -196,13 +196,9 @@ impl Batch {
             };
             let pass = Pass::begin(event_loop, &queue);
             let is_over = Self::run_pass(seat, batch, &queue, is_first, task)?;
-            let next = pass.end();
-            if is_over || passes_left == 0 {
-                break;
-            }
-            let Some(first) = Self::take_next(event_loop, &queue, next.as_ref())? else {
-                break;
-            };
+            let begun = pass.end().filter(|_| !is_over && passes_left > 0);
+            let Some(begun) = begun else { break };
+            let Some(first) = Self::take_next(event_loop, &queue, begun)? else { break };
             let before = std::mem::replace(batch, first);
             if !before.is(this) {
                 Self::keep(&before);
@@ -215,23 +211,20 @@ impl Batch {
     pub(super) fn take_next<'py>(
         event_loop: &Bound<'py, PyAny>,
         queue: &Deque<'py>,
-        begun: Option<&Bound<'py, Self>>,
+        begun: Bound<'py, Self>,
     ) -> PyResult<Option<Bound<'py, Self>>> {
-        let Some(begun) = begun else { return Ok(None) };
         if !begun.get().event_loop.is_some(begun.py()) // it was run
             || stock::is_in_debug_mode(event_loop) // may run Python code
             || queue.len() != 1
             || pass::is_in_one(event_loop) // somebody waits further up for this loop to come back
             || !stock::has_queue(event_loop, queue)
             || !stock::has_nothing_else(event_loop)?
+            || !queue.begins_with(&begun)
         {
             return Ok(None);
         }
-        if !queue.begins_with(begun) {
-            return Ok(None);
-        }
         queue.pop_left()?;
-        Ok(Some(begun.clone()))
+        Ok(Some(begun))
     }
 
     /// Runs every piece of work, in order, until the task is done; answers whether it is. A pass that is

@@ -34,9 +34,9 @@ impl Running {
     pub(super) fn look_at_batch<'py, R>(
         &self,
         py: Python<'py>,
-        look: impl FnOnce(&Bound<'py, Batch>) -> Option<R>,
-    ) -> Option<R> {
-        self.batch.look(py, |batch| look(batch.as_ref()?.bind(py)))
+        look: impl FnOnce(Option<&Bound<'py, Batch>>) -> R,
+    ) -> R {
+        self.batch.look(py, |batch| look(batch.as_ref().map(|batch| batch.bind(py))))
     }
 
     /// Notes the batch that was begun.
@@ -67,6 +67,7 @@ impl<'a, 'py> Pass<'a, 'py> {
     pub(super) fn begin(event_loop: &Bound<'py, PyAny>, queue: &'a Deque<'py>) -> Self {
         let py = event_loop.py();
         let running = PASSES.begin(event_loop, Running::new);
+        running.batch.clear(py);
         running.queue.poke(py, queue.as_any().as_ptr() as usize);
         running.by_itself.poke(py, None);
         Self { running, queue }

@@ -124,28 +124,29 @@ impl Stock {
         debug.is_none_or(|debug| !is_false(&debug) && debug.is_truthy().unwrap_or(true))
     }
 
+    /// What `look` makes of the queue of a loop of a class that is as ever, if `call_soon()` is what it was at
+    /// first and the loop is not in debug mode; None also where that takes a closer look to know.
+    #[inline]
+    fn look_at_queue<'py, R>(
+        &self,
+        event_loop: &Bound<'py, PyAny>,
+        look: impl FnOnce(&Bound<'py, PyAny>) -> R,
+    ) -> Option<R> {
+        self.own.debug_and_ready.look(event_loop, |[debug, ready]| {
+            debug.filter(|debug| is_false(debug))?;
+            ready.map(|ready| look(&ready))
+        })?
+    }
+
     /// The queue of a loop, if `call_soon()` is what it was at first and the loop is not in debug mode.
-    #[inline(always)]
     fn queue_as_ever<'py>(
         &self,
         event_loop: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let Some(class) = self.class_of(event_loop) else { return Ok(None) };
-        let queue = self.own.debug_and_ready.look(event_loop, |[debug, ready]| {
-            debug.is_some_and(|debug| is_false(&debug)).then_some(ready?.to_owned())
-        });
-        match queue.flatten() {
-            Some(queue) => Ok(Some(queue)),
-            None => self.queue_looked_for(class, event_loop),
+        if let Some(queue) = self.look_at_queue(event_loop, Bound::clone) {
+            return Ok(Some(queue));
         }
-    }
-
-    #[cold]
-    fn queue_looked_for<'py>(
-        &self,
-        class: &KnownClass,
-        event_loop: &Bound<'py, PyAny>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let is_as_ever =
             class.has_method(event_loop, CALL_SOON)? && !self.is_in_debug_mode(event_loop);
         Ok(if is_as_ever { self.own.ready.value(event_loop) } else { None })
@@ -220,21 +221,21 @@ pub(super) fn is_usual_timer(timer: &Bound<'_, PyAny>) -> bool {
 pub(super) fn join<W: Work>(event_loop: &Bound<'_, PyAny>, work: W) -> Option<W> {
     let (py, stock) = (event_loop.py(), stock());
     let Some(pass) = pass::of(event_loop) else { return Some(work) };
-    let mut work = Some(work);
+    if stock.class_of(event_loop).is_none() || !work.has_plain_context(py) {
+        return Some(work);
+    }
     pass.look_at_batch(py, |batch| {
-        stock.class_of(event_loop)?;
-        let is_last = stock.own.debug_and_ready.look(event_loop, |[debug, ready]| {
-            debug.is_some_and(|debug| is_false(&debug))
-                && ready.is_some_and(|ready| {
-                    pass.is_of(&ready) && stock.deque.has_at(End::Last, &ready, batch.as_any())
-                })
-        })?;
-        if is_last && work.as_ref()?.has_plain_context(py) {
-            work = batch.get().add(py, work.take()?);
+        let is_last = batch.is_some_and(|batch| {
+            let is_last_of = |queue: &Bound<'_, PyAny>| {
+                pass.is_of(queue) && stock.deque.has_at(End::Last, queue, batch.as_any())
+            };
+            stock.look_at_queue(event_loop, is_last_of) == Some(true)
+        });
+        match batch {
+            Some(batch) if is_last => batch.get().add(py, work),
+            _ => Some(work),
         }
-        Some(())
-    });
-    work
+    })
 }
 
 /// The end of a stock loop's queue.

@@ -24,13 +24,13 @@ pub(super) fn run<'py>(
     let mut may_go_on = false;
     let outcome = first(&mut seat).map(|answer| may_go_on = answer);
     seat.clear_after(outcome)?;
-    let next = pass.end();
+    let Some(begun) = pass.end() else { return Ok(()) };
     if !may_go_on || Task::is_done(task) || queue.len() != 1 || !is_running_here(event_loop)? {
         return Ok(());
     }
     // It is not the current one if somebody else than the loop has called this.
     let Ok(left) = LeftContext::leave(context) else { return Ok(()) };
-    let outcome = match Batch::take_next(event_loop, queue, next.as_ref()) {
+    let outcome = match Batch::take_next(event_loop, queue, begun) {
         Ok(Some(batch)) => Batch::run(&batch, Some(task)),
         outcome => outcome.map(drop),
     };
